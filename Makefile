@@ -1,0 +1,122 @@
+# Everything that is done with this checkout, the same by hand and in CI. `make help` explains the targets.
+#
+# Variables: PYTHON makes .venv (3.11 or newer); CLUSTER names the cluster of `cluster-up`, `demo` and `test`;
+# UP holds further options of `pressplay cluster up`, TESTS of pytest, BENCH of the benchmark.
+# YES=1 (or CI=true) agrees beforehand to what is installed on this machine; without it you are asked.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+# The order of a target's needs is meant: unit tests before the cluster comes up.
+.NOTPARALLEL:
+
+PYTHON ?= python3
+CLUSTER ?= $(or $(LOCALKUBE_NAME),pressplay)
+UP ?=
+TESTS ?=
+BENCH ?=
+
+BIN := .venv/bin
+REPORTS := build/reports
+PYTEST := $(BIN)/pytest -ra --durations=10
+COVER := --cov --cov-append --cov-report=
+export LOCALKUBE_NAME := $(CLUSTER)
+export COVERAGE_FILE := $(CURDIR)/build/coverage/data
+
+# What `make generate` writes; `make verify` fails where it is not what the sources say.
+GENERATED := docs/reference
+
+.PHONY: help
+help: ## explain the targets
+	@echo "Pressplay. Two commands to begin with: make demo, make test."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "Before anything is installed on this machine you are asked; YES=1 agrees beforehand."
+	@echo "Variables: CLUSTER=$(CLUSTER) (name), UP='--provider existing' (options of 'pressplay cluster up'),"
+	@echo "           TESTS='-k webhook' (options of pytest), PYTHON=$(PYTHON)"
+
+.PHONY: setup
+setup: ## make .venv as the lock says; does nothing where it is up to date
+	@$(PYTHON) tools/setup.py
+
+.PHONY: demo
+demo: cluster-up ## bring the cluster up, run a small Argo DAG on it and say where to look at it
+	@$(BIN)/python -m localkube.demo
+
+.PHONY: test
+test: test-unit test-e2e ## run all tests: tests/unit, then a cluster, then tests/e2e on it
+	@$(BIN)/coverage report | tail -n 1
+	@echo "Reports: $(REPORTS)/*.xml; coverage line by line: make coverage"
+
+.PHONY: test-unit
+test-unit: setup ## run only tests/unit: no cluster, no network, seconds
+	@rm -rf build/coverage
+	@$(PYTEST) tests/unit --junitxml=$(REPORTS)/unit.xml $(COVER) $(TESTS)
+
+.PHONY: test-e2e
+test-e2e: setup test-needs cluster-up ## run only tests/e2e, on the cluster (brought up first)
+	@$(PYTEST) -v tests/e2e --junitxml=$(REPORTS)/e2e.xml $(COVER) $(TESTS)
+
+.PHONY: test-needs
+test-needs:
+	@tools/system-packages
+	@cmp -s tests/node/package-lock.json tests/node/node_modules/.installed-lock || { \
+	  echo "test data: the npm packages of tests/node"; \
+	  npm --prefix tests/node ci --silent && cp tests/node/package-lock.json tests/node/node_modules/.installed-lock; }
+
+.PHONY: coverage
+coverage: ## show the coverage of the last test run, line by line
+	@$(BIN)/coverage html --quiet && $(BIN)/coverage report && echo "The same with the lines: build/coverage/html/index.html"
+
+.PHONY: verify
+verify: setup lint ## everything a change must pass before its tests: lint, and nothing generated is out of date
+	@$(BIN)/python tools/check_generated.py $(GENERATED)
+	@echo "verify: all is well"
+
+.PHONY: lint
+lint: setup ## check style, types, imports and that no file depends on one machine
+	@failed=0; mkdir -p build; \
+	$(BIN)/ruff check --quiet --output-format concise || failed=1; \
+	$(BIN)/ruff format --check --quiet --output-format concise || { echo "not formatted as ruff does: make format"; failed=1; }; \
+	$(BIN)/mypy --no-error-summary || failed=1; \
+	$(BIN)/lint-imports >build/imports.log 2>&1 || { sed -n '/^Broken contracts/,$$p' build/imports.log | grep . || cat build/imports.log; failed=1; }; \
+	$(BIN)/python tools/check_portable.py || failed=1; \
+	exit $$failed
+
+.PHONY: format
+format: setup ## format the code, and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format --quiet
+
+.PHONY: generate
+generate: setup ## write what is generated from the code: the reference of the command line
+	@$(BIN)/python tools/generate_cli_reference.py docs/reference/cli.md
+
+.PHONY: lock
+lock: ## write requirements/*.txt and tests/node/package-lock.json anew; the only target that changes versions
+	@tools/lock
+
+.PHONY: cluster-up
+cluster-up: setup ## bring the local cluster up, or what is missing of it
+	@$(BIN)/pressplay cluster up $(UP)
+
+.PHONY: cluster-down
+cluster-down: setup ## remove the local cluster; the cache of builds stays
+	@$(BIN)/pressplay cluster down
+
+.PHONY: images
+images: setup ## build the images of images/ on the cluster's engine
+	@$(BIN)/pressplay cluster build images/workbench -t pressplay/workbench:dev
+
+.PHONY: bench
+bench: setup ## measure a cluster of its own: seconds of a warm start, idle memory (BENCH=--cold: of a cold one, too)
+	@$(BIN)/python -m tests.bench.cluster_bench $(BENCH)
+
+.PHONY: clean
+clean: ## remove what was made in this checkout; caches and clusters stay (see cluster-down)
+	@rm -rf .venv build dist tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "Left alone: the cluster (make cluster-down) and its builds (~/.cache/localkube)."

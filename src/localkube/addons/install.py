@@ -1,0 +1,126 @@
+"""Installing Argo Workflows, Argo Events and their bus into a cluster, and taking them off again.
+
+Owns the order; what is installed stands in the modules beside it. Idempotent: a second time nothing changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+from localkube.addons import argo, argo_events, bus, nats
+from localkube.addons.apply import apply_in_phases, wait_ready
+from localkube.components import COMPONENTS
+from localkube.kubectl import Kubectl, Manifest
+from localkube.progress import Progress
+
+READY_WITHIN_SECONDS = 300
+GONE_WITHIN_SECONDS = 180
+
+# Every object of ours says to which part it belongs: what is taken off later is exactly what carries this.
+PART = "localkube/part"
+REMOVABLE = (
+    "deployments,statefulsets,services,configmaps,secrets,serviceaccounts,persistentvolumeclaims,roles,rolebindings,"
+    "clusterroles,clusterrolebindings,priorityclasses,namespaces"
+)
+
+
+def apply(
+    kubectl: Kubectl,
+    without: Collection[str],
+    manifests: Path,
+    progress: Progress,
+    *,
+    ui_node_port: int | None = argo.UI_NODE_PORT,
+    seconds: float = READY_WITHIN_SECONDS,
+) -> None:
+    """Have the cluster carry Argo without the parts left out, and wait until it is ready.
+
+    Args:
+        kubectl: the cluster.
+        without: parts to leave out: argo, argo-events.
+        manifests: the folder with upstream's objects, the output of the recipe `argo-manifests`.
+        progress: told the steps.
+        ui_node_port: the node's port for the UI; None where nothing outside is to reach it.
+        seconds: how long to wait for readiness.
+
+    Raises:
+        LocalKubeError: the cluster refuses, or not everything became ready.
+    """
+
+    def say(title: str) -> None:
+        progress.step("argo", title)
+
+    parts = [component for component in COMPONENTS if component.part and component.part not in without]
+    if not parts:
+        return
+    apply_in_phases(kubectl, objects(kubectl, without, manifests, ui_node_port), say)
+    wait_ready(kubectl, parts, seconds, say)
+    if "argo-events" not in without:
+        bus.mend(kubectl, say)
+    progress.done("argo", f"{', '.join(part.name for part in parts)} ready")
+
+
+def objects(
+    kubectl: Kubectl, without: Collection[str], manifests: Path, ui_node_port: int | None = argo.UI_NODE_PORT
+) -> list[Manifest]:
+    """All objects of the parts that are not left out; reads from the cluster only what must stay as it is there."""
+    found: list[Manifest] = []
+    if "argo" not in without:
+        found += labelled("argo", argo.manifests(_upstream(manifests, "argo"), ui_node_port=ui_node_port))
+    if "argo-events" not in without:
+        credentials = bus.obtain_credentials(kubectl)
+        events = [
+            *argo_events.manifests(_upstream(manifests, "argo-events")),
+            *nats.manifests(credentials),
+            *nats.event_bus(nats.NAMESPACE, credentials),
+        ]
+        found += labelled("argo-events", events)
+    return [item for item in found if item["kind"] != "Namespace" or _is_ours(kubectl, item)]
+
+
+def labelled(part: str, objects: list[Manifest]) -> list[Manifest]:
+    """The objects with the label of their part, on claim templates too: claims outlive their StatefulSet."""
+    for item in objects:
+        templates = item.get("spec", {}).get("volumeClaimTemplates", [])
+        for thing in (item, *templates):
+            thing["metadata"]["labels"] = {**thing["metadata"].get("labels", {}), PART: part}
+    return objects
+
+
+def _is_ours(kubectl: Kubectl, namespace: Manifest) -> bool:
+    """Whether a namespace is not there yet or was made by us: one that somebody else made must outlive us."""
+    name = namespace["metadata"]["name"]
+    there = kubectl.find("namespace", name)
+    if there and "deletionTimestamp" in there["metadata"]:
+        # What was being taken off when something was cut off: nothing can be made in it before it is gone.
+        timeout = f"--timeout={GONE_WITHIN_SECONDS}s"
+        kubectl.run("wait", "--for=delete", f"namespace/{name}", timeout, timeout=GONE_WITHIN_SECONDS + 10)
+        there = None
+    return there is None or PART in there["metadata"].get("labels", {})
+
+
+def images(without: Collection[str] = ()) -> list[str]:
+    """The images that the cluster's nodes need for the parts that are not left out."""
+    workflows = argo.images() if "argo" not in without else []
+    events = [*argo_events.images(), *nats.images()] if "argo-events" not in without else []
+    return [*workflows, *events]
+
+
+def remove(kubectl: Kubectl, parts: Collection[str], progress: Progress) -> None:
+    """Take off the parts that were installed, their custom resources and the bus's volume included."""
+    for part in parts:
+        progress.step("argo", f"remove {part}")
+        # Definitions first, while the controllers still run: these free EventBus and the like of their finalizers.
+        for kinds in ("customresourcedefinitions", REMOVABLE):
+            kubectl.run(
+                "delete", kinds, f"--selector={PART}={part}", "--all-namespaces", "--ignore-not-found",
+                f"--timeout={GONE_WITHIN_SECONDS}s", timeout=GONE_WITHIN_SECONDS + 10,
+            )  # fmt: skip
+    progress.done("argo", "removed")
+
+
+def _upstream(manifests: Path, name: str) -> list[Manifest]:
+    found: list[Manifest] = json.loads((manifests / f"{name}.json").read_text())
+    return found

@@ -1,0 +1,244 @@
+"""Bringing a cluster up and taking it down: the order of the steps, whatever makes the cluster.
+
+Every step looks before it acts and changes only what is missing, so `up` may be cut off anywhere and run again.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from localkube import engines, paths, state, tools
+from localkube.addons import install
+from localkube.addons.argo import UI_TOKEN_SECRET
+from localkube.build import catalogue
+from localkube.build.catalogue import Built
+from localkube.consent import Consent
+from localkube.engine import find_engine, stop
+from localkube.errors import LocalKubeError
+from localkube.machine import free_port, port_is_free
+from localkube.progress import Progress
+from localkube.providers import existing
+from localkube.providers.kind import KindCluster, load_missing
+from localkube.registry import image_source
+from localkube.state import ClusterRecord, ImageSource
+
+DEFAULT_UI_PORT = 2746
+
+
+@dataclass(frozen=True)
+class UpSettings:
+    """What a user may say about a cluster; the same words as the options of `pressplay cluster up`."""
+
+    name: str
+    provider: str = "auto"
+    without: tuple[str, ...] = ()
+    images: str = "auto"
+    ui_port: int | None = None
+
+
+def up(settings: UpSettings, consent: Consent, progress: Progress) -> ClusterRecord:
+    """Bring the cluster up, or what is missing of it, and wait until all of it is ready.
+
+    Raises:
+        LocalKubeError: it cannot be; what was reached is kept for the next time.
+    """
+    state.check_name(settings.name)
+    with state.exclusive(settings.name):
+        known = state.find(settings.name)
+        if _provider(settings, known) == "existing":
+            return existing.up(settings.name, settings.without, settings.images, consent, progress)
+        return _up_kind(settings, known, consent, progress)
+
+
+def _provider(settings: UpSettings, known: ClusterRecord | None) -> str:
+    there = known.provider if known else "kind"
+    wanted = there if settings.provider == "auto" else settings.provider
+    if known and known.provider != wanted:
+        raise LocalKubeError(
+            f"cluster {known.name!r} is there already, by provider {known.provider}",
+            f"choose another --name, or remove it first with `pressplay cluster down --name {known.name}`",
+        )
+    return wanted
+
+
+def _up_kind(settings: UpSettings, known: ClusterRecord | None, consent: Consent, progress: Progress) -> ClusterRecord:
+    engine = engines.obtain(consent, progress)
+    source = known.images if known and known.complete else image_source(settings.images, engine, progress.say)
+    built = catalogue.obtain(source, settings.without, consent, progress)
+    tools.link(built.programs)
+    record = _record(settings, known, source)
+    cluster = KindCluster(record.name, engine, built.programs["kind"], record.kubeconfig)
+    record = _have_node(cluster, record, built, progress)
+    load_missing(cluster, built.archives, progress)
+    install.apply(tools.kubectl(record), record.without, built.manifests, progress)
+    return record
+
+
+def _record(settings: UpSettings, known: ClusterRecord | None, source: ImageSource) -> ClusterRecord:
+    if known and known.complete:
+        if settings.ui_port not in (None, known.ui_port):
+            raise LocalKubeError(
+                f"the Argo UI of cluster {known.name} is at port {known.ui_port}, which cannot change while it lives",
+                f"leave out --ui-port, or `pressplay cluster down --name {known.name}` first",
+            )
+        # What a cluster carries already stays, whatever is left out now.
+        return replace(known, without=tuple(part for part in known.without if part in settings.without))
+    # A creation that was cut off may hold the port that it had chosen; it goes before the next one begins.
+    port = known.ui_port if known and settings.ui_port in (None, known.ui_port) else ui_port(settings.ui_port)
+    return ClusterRecord(settings.name, "kind", source, settings.without, port, context=f"kind-{settings.name}")
+
+
+def ui_port(wished: int | None) -> int:
+    """The port on 127.0.0.1 for the UI: the one wished for, else the usual one, else any free one (also for 0).
+
+    Raises:
+        LocalKubeError: the port wished for is taken.
+    """
+    if wished and not port_is_free(wished):
+        raise LocalKubeError(
+            f"port {wished} on 127.0.0.1 is taken", "choose another with --ui-port, or --ui-port 0 for any free one"
+        )
+    if wished:
+        return wished
+    if wished is None and port_is_free(DEFAULT_UI_PORT):
+        return DEFAULT_UI_PORT
+    return free_port()
+
+
+def _have_node(cluster: KindCluster, record: ClusterRecord, built: Built, progress: Progress) -> ClusterRecord:
+    """Have the node run, made now if need be; answers the record of a complete cluster."""
+
+    def say(title: str) -> None:
+        progress.step("cluster", title)
+
+    say("look for the node")
+    if not record.complete or not cluster.node_state():
+        record = replace(record, complete=False, node_image=built.node_image(cluster.engine, progress))
+        record.save()
+        cluster.create(record.node_image, record.ui_port, say)
+    cluster.start(say)
+    cluster.await_api(tools.path_of("kubectl"), say)
+    record = replace(record, complete=True)
+    record.save()
+    progress.done("cluster", "the node is ready")
+    return record
+
+
+def down(name: str, consent: Consent, progress: Progress) -> list[str]:
+    """Remove cluster `name` and all that belongs to it; of a cluster that we did not make, what we installed.
+
+    Returns:
+        What was removed, a line each.
+
+    Raises:
+        LocalKubeError: there is no such cluster, or it cannot be removed.
+    """
+    record = state.require(name)
+    with state.exclusive(name):
+        progress.step("cluster", f"remove {name}")
+        if record.provider == "existing":
+            existing.down(record, consent, progress)
+        else:
+            KindCluster.of(record).delete()
+        record.forget()
+        progress.done("cluster", "removed")
+    return [f"cluster {name} is removed; the cache of builds stays in {paths.cache_dir()}"]
+
+
+def down_all(consent: Consent, progress: Progress) -> list[str]:
+    """Remove every cluster of ours, and the engine that we started with all its data.
+
+    Raises:
+        LocalKubeError: something cannot be removed.
+    """
+    removed = [line for name in state.names() for line in down(name, consent, progress)]
+    engine = find_engine()
+    if engine is not None and not engine.ours:
+        return [*removed, "the container engine is not ours: it goes on"]
+    stop(lambda title: progress.step("engine", title), purge=True)
+    shutil.rmtree(paths.state_dir(), ignore_errors=True)
+    return [*removed, f"the engine that we started is removed; the cache of builds stays in {paths.cache_dir()}"]
+
+
+def environment(record: ClusterRecord) -> dict[str, str]:
+    """The variables with which a shell reaches the cluster, its engine and the programs that belong to it."""
+    found = {"KUBECONFIG": str(record.kubeconfig), "PATH": f"{tools.folder()}:{os.environ.get('PATH', '')}"}
+    engine = find_engine() if record.provider == "kind" else None
+    return {**found, **({"DOCKER_HOST": engine.host} if engine and engine.host else {})}
+
+
+def load(record: ClusterRecord, images: Iterable[str], progress: Progress) -> None:
+    """Bring images of the engine, or archives (`*.tar`), into the cluster.
+
+    Raises:
+        LocalKubeError: the engine has no such image, or the cluster is not one that kind made.
+    """
+    if record.provider != "kind":
+        raise LocalKubeError(
+            f"cluster {record.name} was not made here, so images cannot be brought into its nodes",
+            "push them to a registry that the cluster pulls from",
+        )
+    cluster = KindCluster.of(record)
+    for image in images:
+        progress.step("load", image)
+        if image.endswith(".tar"):
+            cluster.load_archives([_archive(image)])
+        else:
+            cluster.load_image(image)
+    progress.done("load")
+
+
+def _archive(path: str) -> Path:
+    if not Path(path).is_file():
+        raise LocalKubeError(f"there is no image archive {path}", "name a file that `docker save` wrote, or an image")
+    return Path(path)
+
+
+def build_image(
+    folder: Path, tag: str, dockerfile: Path | None, images: str, consent: Consent, progress: Progress
+) -> None:
+    """Build a Dockerfile on the engine.
+
+    A Dockerfile that begins with `ARG BASE_IMAGE=…` and `FROM ${BASE_IMAGE}` builds with and without a registry:
+    where none answers, the argument names a Debian image made from packages.
+
+    Raises:
+        LocalKubeError: there is no Dockerfile, or the build failed.
+    """
+    recipe = dockerfile or folder / "Dockerfile"
+    if not recipe.is_file():
+        raise LocalKubeError(f"there is no Dockerfile at {recipe}", "name it with -f, or another folder")
+    engine = engines.obtain(consent, progress)
+    base = catalogue.base_image(engine, image_source(images, engine, progress.say), consent, progress)
+    progress.step("build", tag)
+    log = paths.cache_dir() / "logs" / "image.log"
+    log.unlink(missing_ok=True)
+    engine.build(folder, tag, recipe, {"BASE_IMAGE": base}, log)
+    progress.done("build", f"built {tag}")
+
+
+def ui(record: ClusterRecord) -> tuple[str, str]:
+    """The address of the Argo UI and a token that logs in there.
+
+    Raises:
+        LocalKubeError: the cluster carries no Argo Workflows.
+    """
+    if "argo" in record.without:
+        raise LocalKubeError(
+            f"cluster {record.name} carries no Argo Workflows", f"`pressplay cluster up --name {record.name}` adds it"
+        )
+    secret = tools.kubectl(record).get_json("secret", UI_TOKEN_SECRET, "--namespace=argo")
+    token = base64.b64decode(secret["data"]["token"]).decode()
+    return _ui_address(record), token
+
+
+def _ui_address(record: ClusterRecord) -> str:
+    if record.ui_port:
+        return f"http://localhost:{record.ui_port}"
+    forward = f"kubectl --namespace argo port-forward service/argo-server {DEFAULT_UI_PORT}:2746"
+    return f"http://localhost:{DEFAULT_UI_PORT} while `{forward}` runs"

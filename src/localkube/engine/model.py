@@ -1,0 +1,77 @@
+"""An engine that answers: how to call it, and the few things every caller asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from localkube.errors import CommandFailed
+from localkube.shell import run
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A container engine.
+
+    Attributes:
+        kind: whose command line it understands.
+        cli: the program that talks to it.
+        host: its address, as in DOCKER_HOST; None where the program finds it by itself.
+        ours: whether we started it, so that we may end it.
+        variables: what else its program must find in the environment.
+    """
+
+    kind: Literal["docker", "podman"]
+    cli: str
+    host: str | None = None
+    ours: bool = False
+    variables: tuple[tuple[str, str], ...] = ()
+
+    def env(self) -> dict[str, str]:
+        """The variables under which other programs (kind, the docker command) use this engine and no other."""
+        found: dict[str, str] = {**dict(self.variables), "KIND_EXPERIMENTAL_PROVIDER": self.kind}
+        if self.host:
+            found["DOCKER_HOST"] = self.host
+        return found
+
+    def run(
+        self,
+        *args: str | Path,
+        stdin: str | None = None,
+        timeout: float | None = None,
+        log: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> str:
+        """Run one command of the engine and return its output. Raises CommandFailed."""
+        return run([self.cli, *args], stdin=stdin, timeout=timeout, log=log, env={**self.env(), **(env or {})})
+
+    def has_image(self, reference: str) -> bool:
+        """Whether the engine has this image already. Raises CommandFailed where the engine itself fails."""
+        try:
+            self.run("image", "inspect", "--format", "{{.Id}}", reference, timeout=60)
+        except CommandFailed as failed:
+            if "no such image" in failed.output.lower() or "image not known" in failed.output.lower():
+                return False
+            raise
+        return True
+
+    def build(self, folder: Path, tag: str, dockerfile: Path, arguments: Mapping[str, str], log: Path) -> None:
+        """Build a Dockerfile; what is printed goes to `log`. Raises CommandFailed, which names the log."""
+        words = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+        self.run("build", "--tag", tag, "--file", dockerfile, *words, folder, log=log, env=self._builder())
+
+    def _builder(self) -> dict[str, str]:
+        """Docker's newer builder is a plug-in of its command, which not every installation has."""
+        if self.kind == "podman":
+            return {}
+        try:
+            self.run("buildx", "version", timeout=30)
+        except CommandFailed:
+            return {"DOCKER_BUILDKIT": "0"}
+        return {}
+
+    def load_archive(self, path: Path) -> None:
+        """Take the images of a `docker save` archive in."""
+        self.run("load", "-i", path)

@@ -1,0 +1,3 @@
+module localkube.invalid/shim
+
+go 1.21

@@ -1,0 +1,133 @@
+"""The cluster of the user's current KUBECONFIG: looked at, and with consent given what it lacks of Argo.
+
+What was there before stays as it is, also when the cluster is let go of again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from localkube import tools, versions
+from localkube.addons import install
+from localkube.build import catalogue
+from localkube.components import Component, expected
+from localkube.consent import Consent
+from localkube.engine.detect import find_engine
+from localkube.errors import CommandFailed, LocalKubeError
+from localkube.kubectl import Kubectl
+from localkube.progress import Progress
+from localkube.providers.kind import KindCluster, load_missing
+from localkube.registry import image_source
+from localkube.shell import run
+from localkube.state import ClusterRecord, find
+from localkube.status import component_status
+
+PARTS = {"argo": f"Argo Workflows {versions.ARGO_WORKFLOWS}", "argo-events": f"Argo Events {versions.ARGO_EVENTS}"}
+OLDEST_MINOR = 29
+
+
+def up(name: str, without: tuple[str, ...], images: str, consent: Consent, progress: Progress) -> ClusterRecord:
+    """Have the current cluster carry Argo, without what is left out; asks before it changes anything.
+
+    Raises:
+        LocalKubeError: there is no current cluster, it does not answer, is too old, or the user does not agree.
+    """
+    known = find(name)
+    progress.step("cluster", "look at the current cluster")
+    record = known or _current(name, without)
+    kubectl = Kubectl(_kubectl_program(consent, progress), record.kubeconfig, record.context)
+    _check_server(kubectl, record.context)
+    lacking = _lacking(kubectl, without)
+    progress.done("cluster", f"{record.context} answers")
+    if lacking:
+        consent.require([f"install {PARTS[part]} into the cluster of context {record.context}" for part in lacking])
+    left_out = tuple(part for part in PARTS if part not in lacking)
+    nodes = _kind_nodes(kubectl)
+    engine = find_engine() if nodes else None
+    source = image_source(images, engine, progress.say) if engine else "pulled"
+    built = catalogue.obtain(source, left_out, consent, progress)
+    tools.link(built.programs)
+    record = replace(
+        record, images=source, installed=tuple(dict.fromkeys((*record.installed, *lacking))), complete=True
+    )
+    # Before the first change: whatever is cut off from here on, `down` knows what to take off.
+    record.save()
+    if engine and source == "built":
+        load_missing(KindCluster(nodes[0], engine, built.programs["kind"], record.kubeconfig), built.archives, progress)
+    install.apply(tools.kubectl(record), left_out, built.manifests, progress)
+    return record
+
+
+def down(record: ClusterRecord, consent: Consent, progress: Progress) -> None:
+    """Take off what we installed, and nothing else."""
+    if record.installed:
+        consent.require(
+            [f"remove {PARTS[part]} from the cluster of context {record.context}" for part in record.installed]
+        )
+        install.remove(tools.kubectl(record), record.installed, progress)
+
+
+def _current(name: str, without: tuple[str, ...]) -> ClusterRecord:
+    """A record of the cluster that the user's kubectl reaches now, with a copy of what it takes to reach it."""
+    program = shutil.which("kubectl") or str(tools.path_of("kubectl"))
+    try:
+        shown = json.loads(run([program, "config", "view", "--minify", "--flatten", "--output=json"], timeout=30))
+    except CommandFailed as failed:
+        raise LocalKubeError(
+            f"there is no current cluster: {_last_line(failed)}",
+            "set KUBECONFIG or `kubectl config use-context`, or have a cluster made with `--provider kind`",
+        ) from None
+    record = ClusterRecord(name, "existing", "pulled", without, context=shown["current-context"])
+    record.folder.mkdir(parents=True, exist_ok=True)
+    record.kubeconfig.touch(mode=0o600)
+    record.kubeconfig.write_text(json.dumps(shown))
+    return record
+
+
+def _kubectl_program(consent: Consent, progress: Progress) -> Path:
+    found = shutil.which("kubectl")
+    return Path(found) if found else catalogue.kubectl(consent, progress)
+
+
+def _check_server(kubectl: Kubectl, context: str) -> None:
+    try:
+        version = json.loads(kubectl.run("get", "--raw", "/version"))
+    except CommandFailed as failed:
+        raise LocalKubeError(
+            f"the cluster of context {context} does not answer: {_last_line(failed)}",
+            "see what `kubectl version` prints; or have a cluster made with `--provider kind`",
+        ) from None
+    if int(version["minor"].rstrip("+")) < OLDEST_MINOR:
+        raise LocalKubeError(
+            f"the cluster of context {context} runs Kubernetes {version['gitVersion']}",
+            f"1.{OLDEST_MINOR} is the oldest that has native sidecars; upgrade it, or use `--provider kind`",
+        )
+
+
+def _lacking(kubectl: Kubectl, without: Sequence[str]) -> list[str]:
+    """The parts of Argo that are wanted and not there, or not whole."""
+    listed = kubectl.get_json("deployments,statefulsets", "--all-namespaces")["items"]
+    return [
+        part
+        for part in PARTS
+        if part not in without and not all(component_status(one, listed).ready for one in _of(part))
+    ]
+
+
+def _of(part: str) -> list[Component]:
+    return [component for component in expected("existing", ()) if component.part == part]
+
+
+def _kind_nodes(kubectl: Kubectl) -> list[str]:
+    """The names of the kind clusters that the nodes belong to, by their provider id `kind://ENGINE/CLUSTER/NODE`."""
+    nodes = kubectl.get_json("nodes")["items"]
+    ids = [node["spec"].get("providerID", "") for node in nodes]
+    return sorted({parts[3] for parts in (told.split("/") for told in ids) if parts[0] == "kind:" and len(parts) > 4})
+
+
+def _last_line(failed: CommandFailed) -> str:
+    return (failed.output.strip().splitlines() or ["no answer"])[-1]

@@ -1,0 +1,224 @@
+"""A cluster that kind makes on a container engine: one node, a network of its own, a kubeconfig of its own.
+
+Owns everything between "there is an engine and a node image" and "the API server answers". Knows nothing of Argo.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from localkube import tools
+from localkube.addons.argo import UI_NODE_PORT
+from localkube.build import node_image
+from localkube.build.image import references
+from localkube.engine.detect import find_engine
+from localkube.engine.model import Engine
+from localkube.errors import CommandFailed, LocalKubeError
+from localkube.progress import Progress
+from localkube.shell import run
+from localkube.state import ClusterRecord
+from localkube.wait import until
+
+CREATE_TIMEOUT_SECONDS = 300
+NODE_STARTS_WITHIN_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class KindCluster:
+    """The cluster `name` on an engine, whether it is there or not.
+
+    Attributes:
+        name: the cluster's name, which is kind's name for it too.
+        engine: the container engine that carries it.
+        kind: the kind program.
+        kubeconfig: the file that kind writes.
+    """
+
+    name: str
+    engine: Engine
+    kind: Path
+    kubeconfig: Path
+
+    @classmethod
+    def of(cls, record: ClusterRecord) -> KindCluster:
+        """The cluster of a record, on the engine that answers now.
+
+        Raises:
+            LocalKubeError: no engine answers.
+        """
+        engine = find_engine()
+        if engine is None:
+            raise LocalKubeError(
+                f"the container engine of cluster {record.name} does not answer",
+                f"`pressplay cluster up --name {record.name}` starts it again",
+            )
+        return cls(record.name, engine, tools.folder() / "kind", record.kubeconfig)
+
+    @property
+    def node(self) -> str:
+        """The name of its one node and of the container that is the node."""
+        return f"{self.name}-control-plane"
+
+    @property
+    def network(self) -> str:
+        """The engine's network that carries it; ours alone, so that it can go when the cluster goes."""
+        return f"localkube-{self.name}"
+
+    @property
+    def context(self) -> str:
+        """The context that kind writes into the kubeconfig."""
+        return f"kind-{self.name}"
+
+    def node_state(self) -> str:
+        """What the engine says of the node: running, exited, …; empty where there is no such container."""
+        shown = self.engine.run(
+            "ps", "--all", "--filter", f"label=io.x-k8s.kind.cluster={self.name}", "--format", "{{json .}}"
+        )
+        states = [json.loads(line) for line in shown.splitlines()]
+        return str(states[0]["State"]) if states else ""
+
+    def create(self, image: str, ui_port: int, say: Callable[[str], None]) -> None:
+        """Make the cluster; what a creation that was cut off left of it is removed first."""
+        if self.node_state():
+            say("remove what was left half-made")
+            self.delete()
+        say("create the node")
+        config = json.dumps(kind_config(image, ui_port, built=not _is_stock(image)))
+        try:
+            self._kind(
+                "create", "cluster", "--name", self.name, "--image", image, "--config", "-", "--retain",
+                stdin=config, timeout=CREATE_TIMEOUT_SECONDS,
+            )  # fmt: skip
+        except CommandFailed as failed:
+            raise self._explained(failed) from None
+
+    def start(self, say: Callable[[str], None]) -> None:
+        """Start the node's container where it stands still; one that runs is left alone."""
+        if self.node_state() == "running":
+            return
+        say("start the node again")
+        self.engine.run("start", self.node, timeout=60)
+
+    def await_api(self, kubectl: Path, say: Callable[[str], None]) -> None:
+        """Wait until the API server says that it is ready and the node, too."""
+        say("wait for the API server")
+        until(
+            f"the API server of cluster {self.name} to be ready",
+            lambda: self._answers(kubectl, "get", "--raw", "/readyz"),
+            seconds=NODE_STARTS_WITHIN_SECONDS,
+        )
+        say("wait for the node")
+        until(
+            f"the node {self.node} to be Ready",
+            lambda: self._answers(kubectl, "wait", "--for=condition=Ready", f"node/{self.node}", "--timeout=1s"),
+            seconds=NODE_STARTS_WITHIN_SECONDS,
+        )
+
+    def delete(self) -> None:
+        """Remove node, volume and network; nothing to remove is fine."""
+        self._kind("delete", "cluster", "--name", self.name, timeout=120)
+        networks = self.engine.run("network", "ls", "--format", "{{.Name}}").split()
+        if self.network in networks:
+            self.engine.run("network", "rm", self.network)
+
+    def images(self) -> set[str]:
+        """The full names of the images that the node has."""
+        return set(self.engine.run("exec", self.node, "ctr", "--namespace=k8s.io", "images", "list", "--quiet").split())
+
+    def load_image(self, image: str) -> None:
+        """Bring an image of the engine into the node.
+
+        Raises:
+            LocalKubeError: the engine has no image of that name.
+        """
+        if not self.engine.has_image(image):
+            raise LocalKubeError(
+                f"the container engine has no image {image!r}",
+                f"`pressplay cluster build DIR -t {image}` builds it; `{self.engine.cli} images` lists those there are",
+            )
+        self._kind("load", "docker-image", image, "--name", self.name)
+
+    def load_archives(self, archives: list[Path]) -> None:
+        """Bring image archives into the node."""
+        for archive in archives:
+            self._kind("load", "image-archive", str(archive), "--name", self.name)
+
+    def in_node(self, *words: str) -> list[str]:
+        """The command that runs `words` in the node."""
+        host = ["--host", self.engine.host] if self.engine.host else []
+        return [self.engine.cli, *host, "exec", self.node, *words]
+
+    def _kind(self, *words: str, stdin: str | None = None, timeout: float | None = None) -> str:
+        env = {**self.engine.env(), "KUBECONFIG": str(self.kubeconfig)}
+        env[f"KIND_EXPERIMENTAL_{self.engine.kind.upper()}_NETWORK"] = self.network
+        return run([self.kind, *words], env=env, stdin=stdin, timeout=timeout)
+
+    def _answers(self, kubectl: Path, *words: str) -> bool:
+        try:
+            run([kubectl, "--kubeconfig", self.kubeconfig, *words], timeout=15)
+        except CommandFailed:
+            return False
+        return True
+
+    def _explained(self, failed: CommandFailed) -> LocalKubeError:
+        if "address already in use" in failed.output or "port is already allocated" in failed.output:
+            return LocalKubeError(
+                f"a port that cluster {self.name} needs was taken while it was made",
+                "try again, or choose a port with --ui-port (0 takes a free one)",
+            )
+        return failed
+
+
+def kind_config(image: str, ui_port: int, *, built: bool) -> dict[str, object]:
+    """The configuration for kind (kind.x-k8s.io/v1alpha4) of a one-node cluster.
+
+    Args:
+        image: the node's image.
+        ui_port: the port on 127.0.0.1 that leads to the Argo UI.
+        built: the image is one that we built, with a network plugin and versions of its own.
+    """
+    node = {
+        "role": "control-plane",
+        "image": image,
+        "extraPortMappings": [
+            {"containerPort": UI_NODE_PORT, "hostPort": ui_port, "listenAddress": "127.0.0.1", "protocol": "TCP"}
+        ],
+    }
+    return {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "networking": {"kubeProxyMode": "nftables", "disableDefaultCNI": built},
+        "kubeadmConfigPatches": [json.dumps(patch) for patch in _patches(built)],
+        "nodes": [node],
+    }
+
+
+def _patches(built: bool) -> list[dict[str, object]]:
+    kubelet: dict[str, object] = {"kind": "KubeletConfiguration", "failSwapOn": False}
+    if not built:
+        return [kubelet]
+    # The image has newer ones than this Kubernetes names by itself.
+    dns, etcd = (image.rsplit(":", 1)[1] for image in (node_image.COREDNS_IMAGE, node_image.ETCD_IMAGE))
+    cluster: dict[str, object] = {
+        "kind": "ClusterConfiguration",
+        "dns": {"imageTag": dns},
+        "etcd": {"local": {"imageTag": etcd}},
+    }
+    return [kubelet, cluster]
+
+
+def _is_stock(image: str) -> bool:
+    return "kindest/node" in image
+
+
+def load_missing(cluster: KindCluster, archives: Iterable[Path], progress: Progress) -> None:
+    """Bring those image archives into the node whose images it lacks."""
+    there = cluster.images()
+    missing = [archive for archive in archives if not set(references(archive)) <= there]
+    if missing:
+        progress.step("images", f"load {', '.join(archive.stem for archive in missing)}")
+        cluster.load_archives(missing)
+        progress.done("images")

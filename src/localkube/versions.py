@@ -1,0 +1,22 @@
+"""The versions of all that a cluster carries: the same whether pulled or built.
+
+Those that are compiled from the module `build/modules/kit` stand in its go.mod; a test holds both together.
+"""
+
+from __future__ import annotations
+
+# The newest patch of the newest line whose kubelet takes cgroup v1 as it comes.
+KUBERNETES = "v1.34.4"
+ETCD = "v3.6.16"
+COREDNS = "v1.14.7"
+NATS = "v2.14.9"
+HELM = "v3.20.2"
+KIND = "v0.33.0"
+ARGO_WORKFLOWS = "v3.7.16"
+ARGO_EVENTS = "v1.9.10"
+
+STOCK_NODE_IMAGE = f"docker.io/kindest/node:{KUBERNETES}"
+
+# What a Dockerfile may build on: upstream's image where it can be pulled, our own where not.
+STOCK_BASE_IMAGE = "docker.io/library/debian:bookworm-slim"
+BUILT_BASE_IMAGE = "localkube.local/debian:bookworm"

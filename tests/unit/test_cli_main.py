@@ -1,0 +1,61 @@
+"""What `pressplay` answers before any command: version, help, colours, both ways to start it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from pressplay import __version__
+from pressplay.cli.main import cli
+
+
+@pytest.fixture
+def told_colour(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a command that prints whether colours are on."""
+
+    @click.command()
+    @click.pass_context
+    def colour(ctx: click.Context) -> None:
+        click.echo(f"{ctx.color} {os.environ.get('NO_COLOR')}")
+
+    monkeypatch.setitem(cli.commands, "colour", colour)
+    # What --no-color sets is undone after the test.
+    monkeypatch.setenv("NO_COLOR", "")
+    return "colour"
+
+
+def test_the_version_is_the_packages() -> None:
+    assert CliRunner().invoke(cli, ["--version"], prog_name="pressplay").output == f"pressplay {__version__}\n"
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_the_help_names_the_commands_and_how_to_learn_more(flag: str) -> None:
+    answer = CliRunner().invoke(cli, [flag], prog_name="pressplay")
+    assert answer.exit_code == 0
+    assert "  cluster " in answer.output
+    assert "pressplay COMMAND --help" in answer.output
+
+
+def test_colours_are_left_to_the_terminal_by_default(told_colour: str) -> None:
+    assert CliRunner().invoke(cli, [told_colour]).output == "None \n"
+
+
+def test_no_color_turns_colours_off_here_and_in_the_programs_that_we_start(told_colour: str) -> None:
+    assert CliRunner().invoke(cli, ["--no-color", told_colour]).output == "False 1\n"
+
+
+def test_the_variable_no_color_does_the_same(told_colour: str) -> None:
+    assert CliRunner().invoke(cli, [told_colour], env={"NO_COLOR": "yes"}).output == "False 1\n"
+
+
+def test_python_m_pressplay_is_the_same_command_and_its_exit_code_is_kept() -> None:
+    good = subprocess.run([sys.executable, "-m", "pressplay", "--version"], capture_output=True, text=True, check=False)
+    assert (good.returncode, good.stdout) == (0, f"pressplay {__version__}\n")
+    bad = subprocess.run([sys.executable, "-m", "pressplay", "nothing"], capture_output=True, text=True, check=False)
+    assert bad.returncode == 2
+    assert "Traceback" not in bad.stderr
