@@ -18,7 +18,7 @@ from localkube.addons.argo import UI_TOKEN_SECRET
 from localkube.build import catalogue
 from localkube.build.catalogue import Built
 from localkube.consent import Consent
-from localkube.engine import find_engine, stop
+from localkube.engine import EngineHome, stop
 from localkube.errors import LocalKubeError
 from localkube.machine import free_port, port_is_free
 from localkube.progress import Progress
@@ -67,7 +67,7 @@ def _provider(settings: UpSettings, known: ClusterRecord | None) -> str:
 
 
 def _up_kind(settings: UpSettings, known: ClusterRecord | None, consent: Consent, progress: Progress) -> ClusterRecord:
-    engine = engines.obtain(consent, progress)
+    engine = engines.obtain(consent, progress, known.engine if known and known.complete else "")
     source = known.images if known and known.complete else image_source(settings.images, engine, progress.say)
     built = catalogue.obtain(source, settings.without, consent, progress)
     tools.link(built.programs)
@@ -118,7 +118,8 @@ def _have_node(cluster: KindCluster, record: ClusterRecord, built: Built, progre
 
     say("look for the node")
     if not record.complete or not cluster.node_state():
-        record = replace(record, complete=False, node_image=built.node_image(cluster.engine, progress))
+        image, address = built.node_image(cluster.engine, progress), cluster.engine.address
+        record = replace(record, complete=False, node_image=image, engine=address)
         record.save()
         cluster.create(record.node_image, record.ui_port, say)
     cluster.start(say)
@@ -144,7 +145,7 @@ def down(name: str, consent: Consent, progress: Progress) -> list[str]:
         if record.provider == "existing":
             existing.down(record, consent, progress)
         else:
-            KindCluster.of(record).delete()
+            KindCluster.on(engines.obtain(consent, progress, record.engine), record).delete()
         record.forget()
         progress.done("cluster", "removed")
     return [f"cluster {name} is removed; the cache of builds stays in {paths.cache_dir()}"]
@@ -156,20 +157,24 @@ def down_all(consent: Consent, progress: Progress) -> list[str]:
     Raises:
         LocalKubeError: something cannot be removed.
     """
-    removed = [line for name in state.names() for line in down(name, consent, progress)]
-    engine = find_engine()
-    if engine is not None and not engine.ours:
-        return [*removed, "the container engine is not ours: it goes on"]
+    # Those on our own engine go with it, whether it answers or not.
+    ours = EngineHome()
+    removed = [line for name in state.names() if not _goes_with(ours, name) for line in down(name, consent, progress)]
+    if not ours.lib_dir.exists():
+        return [*removed, "there is no container engine of ours"]
     stop(lambda title: progress.step("engine", title), purge=True)
     shutil.rmtree(paths.state_dir(), ignore_errors=True)
     return [*removed, f"the engine that we started is removed; the cache of builds stays in {paths.cache_dir()}"]
 
 
+def _goes_with(home: EngineHome, name: str) -> bool:
+    return state.require(name).engine == home.host
+
+
 def environment(record: ClusterRecord) -> dict[str, str]:
     """The variables with which a shell reaches the cluster, its engine and the programs that belong to it."""
     found = {"KUBECONFIG": str(record.kubeconfig), "PATH": f"{tools.folder()}:{os.environ.get('PATH', '')}"}
-    engine = find_engine() if record.provider == "kind" else None
-    return {**found, **({"DOCKER_HOST": engine.host} if engine and engine.host else {})}
+    return {**found, **({"DOCKER_HOST": record.engine} if "://" in record.engine else {})}
 
 
 def load(record: ClusterRecord, images: Iterable[str], progress: Progress) -> None:

@@ -36,6 +36,7 @@ class ClusterRecord:
         without: what of Argo it does not carry.
         ui_port: the port on 127.0.0.1 where the Argo UI answers; 0 where none is mapped.
         node_image: the image of its nodes; empty for an existing cluster.
+        engine: the address of the engine that carries it (see `Engine.address`); empty for an existing cluster.
         context: the context in the kubeconfig.
         installed: what of Argo we brought into a cluster that somebody else made.
         complete: its node came up once; before that it holds nothing of the user's.
@@ -47,6 +48,7 @@ class ClusterRecord:
     without: tuple[str, ...] = ()
     ui_port: int = 0
     node_image: str = ""
+    engine: str = ""
     context: str = ""
     installed: tuple[str, ...] = ()
     complete: bool = False

@@ -43,9 +43,10 @@ def cluster(pytestconfig: pytest.Config) -> ClusterRecord:
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     # Minutes pass where nothing is built yet: what happens is to be seen meanwhile.
     with capture.global_and_fixture_disabled():
-        subprocess.run(
-            command_line("cluster", "up", "--yes"), stdin=subprocess.DEVNULL, check=True, timeout=COLD_UP_SECONDS
-        )
+        command = command_line("cluster", "up", "--yes")
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=COLD_UP_SECONDS, check=False)
+    if done.returncode:
+        pytest.fail(f"`pressplay cluster up` ended with exit code {done.returncode}, see above", pytrace=False)
     return state.require(NAME)
 
 

@@ -180,7 +180,7 @@ def test_a_projected_token_is_good_for_its_audience_and_its_pod_only(kube: Kube,
     source = {"serviceAccountToken": {"path": "token", "audience": "gateway", "expirationSeconds": 600}}
     volumes = [{"name": "identity", "projected": {"sources": [source]}}]
     mounts = [{"name": "identity", "mountPath": "/identity", "readOnly": True}]
-    holds = container(base, "cat /identity/token; exec sleep infinity", volumeMounts=mounts)
+    holds = container(base, "cat /identity/token; echo; exec sleep infinity", volumeMounts=mounts)
     kube.create(pod(namespace, "bearer", holds, volumes=volumes))
     kube.await_phase(namespace, "bearer", "Running")
     token = until("the token in the log", lambda: kube.logs(namespace, "bearer").strip(), seconds=20)

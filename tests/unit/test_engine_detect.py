@@ -139,6 +139,21 @@ def test_a_missing_image_is_told_from_a_failing_engine(script: Script) -> None:
         Engine("docker", "docker").has_image("a:1")
 
 
+def test_a_missing_container_has_no_state(script: Script) -> None:
+    script("docker", 'echo "Error: No such container: a" >&2; exit 1')
+    assert Engine("docker", "docker").container_state("a") == ""
+    script("docker", "echo running")
+    assert Engine("docker", "docker").container_state("a") == "running"
+
+
+def test_a_saved_image_replaces_what_was_there(script: Script, tmp_path: Path) -> None:
+    script("docker", '[ -e "$3" ] && exit 1; echo "$4" > "$3"')
+    (tmp_path / "image.tar").write_text("old")
+    (tmp_path / "image.tar.partial").write_text("cut off")
+    Engine("docker", "docker").save_archive("a:1", tmp_path / "image.tar")
+    assert (tmp_path / "image.tar").read_text() == "a:1\n"
+
+
 @pytest.mark.skipif(
     not Path("/usr/bin/docker").exists() and not shutil.which("docker"), reason="needs the docker command"
 )

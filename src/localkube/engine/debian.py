@@ -63,6 +63,16 @@ def install_and_start(say: Say, home: EngineHome | None = None) -> Engine:
             install_packages(say)
             _refuse_foreign(home)
             _start(home, say)
+    return _engine_of(home)
+
+
+def find_own_engine(home: EngineHome | None = None) -> Engine | None:
+    """The engine that we started, if it answers."""
+    home = home or EngineHome()
+    return _engine_of(home) if answers(home) else None
+
+
+def _engine_of(home: EngineHome) -> Engine:
     return Engine("docker", docker_cli() or "docker", home.host, ours=True)
 
 

@@ -10,6 +10,9 @@ from typing import Literal
 from localkube.errors import CommandFailed
 from localkube.shell import run
 
+# How Docker and Podman say that there is no image or container of a name.
+NOT_THERE = ("no such image", "no such container", "image not known", "no such object", "no container with name")
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -28,6 +31,11 @@ class Engine:
     host: str | None = None
     ours: bool = False
     variables: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def address(self) -> str:
+        """What tells this engine from others: its host, or its kind where its program finds it by itself."""
+        return self.host or self.kind
 
     def env(self) -> dict[str, str]:
         """The variables under which other programs (kind, the docker command) use this engine and no other."""
@@ -49,13 +57,7 @@ class Engine:
 
     def has_image(self, reference: str) -> bool:
         """Whether the engine has this image already. Raises CommandFailed where the engine itself fails."""
-        try:
-            self.run("image", "inspect", "--format", "{{.Id}}", reference, timeout=60)
-        except CommandFailed as failed:
-            if "no such image" in failed.output.lower() or "image not known" in failed.output.lower():
-                return False
-            raise
-        return True
+        return bool(self._inspect("image", reference, "{{.Id}}"))
 
     def build(self, folder: Path, tag: str, dockerfile: Path, arguments: Mapping[str, str], log: Path) -> None:
         """Build a Dockerfile; what is printed goes to `log`. Raises CommandFailed, which names the log."""
@@ -72,6 +74,31 @@ class Engine:
             return {"DOCKER_BUILDKIT": "0"}
         return {}
 
+    def container_state(self, name: str) -> str:
+        """What a container does: running, exited, …; empty where there is none of that name.
+
+        Raises:
+            CommandFailed: the engine itself fails.
+        """
+        # `ps` says this as well, but Podman writes "Up 2 minutes" there.
+        return self._inspect("container", name, "{{.State.Status}}")
+
+    def save_archive(self, reference: str, path: Path) -> None:
+        """Write an image to a `docker save` archive; what is there already is replaced."""
+        partial = path.with_name(path.name + ".partial")
+        partial.unlink(missing_ok=True)  # Podman refuses to write into an archive that exists
+        self.run("save", "-o", partial, reference)
+        partial.replace(path)
+
     def load_archive(self, path: Path) -> None:
         """Take the images of a `docker save` archive in."""
         self.run("load", "-i", path)
+
+    def _inspect(self, kind: str, name: str, template: str) -> str:
+        """One fact of an image or container; empty where it does not exist."""
+        try:
+            return self.run(kind, "inspect", "--format", template, name, timeout=60).strip()
+        except CommandFailed as failed:
+            if any(phrase in failed.output.lower() for phrase in NOT_THERE):
+                return ""
+            raise

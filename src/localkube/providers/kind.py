@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from localkube import tools
+from localkube import engines, tools
 from localkube.addons.argo import UI_NODE_PORT
 from localkube.build import node_image
 from localkube.build.image import references
-from localkube.engine.detect import find_engine
 from localkube.engine.model import Engine
 from localkube.errors import CommandFailed, LocalKubeError
 from localkube.progress import Progress
@@ -44,18 +43,13 @@ class KindCluster:
 
     @classmethod
     def of(cls, record: ClusterRecord) -> KindCluster:
-        """The cluster of a record, on the engine that answers now.
+        """The cluster of a record. Raises LocalKubeError where its engine does not answer."""
+        return cls.on(engines.answering(record), record)
 
-        Raises:
-            LocalKubeError: no engine answers.
-        """
-        engine = find_engine()
-        if engine is None:
-            raise LocalKubeError(
-                f"the container engine of cluster {record.name} does not answer",
-                f"`pressplay cluster up --name {record.name}` starts it again",
-            )
-        return cls(record.name, engine, tools.folder() / "kind", record.kubeconfig)
+    @classmethod
+    def on(cls, engine: Engine, record: ClusterRecord) -> KindCluster:
+        """The cluster of a record on an engine."""
+        return cls(record.name, engine, tools.path_of("kind"), record.kubeconfig)
 
     @property
     def node(self) -> str:

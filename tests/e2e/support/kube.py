@@ -19,7 +19,6 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError
-from kubernetes.stream import stream
 
 from localkube import tools
 from localkube.state import ClusterRecord
@@ -170,16 +169,12 @@ class Kube:
         return str(self._core.read_namespaced_pod_log(name=pod, namespace=namespace, container=container))
 
     def execute(self, namespace: str, pod: str, *words: str) -> tuple[int, str]:
-        """Run a command in a pod; answers its exit code and what it wrote."""
-        session = stream(
-            self._core.connect_get_namespaced_pod_exec, pod, namespace, command=[*words],
-            stdin=False, stdout=True, stderr=True, tty=False, _preload_content=False,
-        )  # fmt: skip
-        try:
-            session.run_forever(timeout=60)
-            return int(session.returncode), str(session.read_all())
-        finally:
-            session.close()
+        """`kubectl exec POD -- WORDS…`; answers the exit code and what was written."""
+        command = tools.kubectl(self.record).command("exec", "--namespace", namespace, pod, "--", *words)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        )
+        return done.returncode, done.stdout
 
     @contextmanager
     def forward(self, namespace: str, target: str, port: int) -> Iterator[int]:
