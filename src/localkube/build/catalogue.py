@@ -46,7 +46,9 @@ def recipes() -> list[Recipe]:
     return [recipe for module in modules for recipe in module.recipes()]
 
 
-def obtain(source: ImageSource, without: Collection[str], consent: Consent, progress: Progress) -> Built:
+def obtain(
+    source: ImageSource, without: Collection[str], consent: Consent, progress: Progress, *, with_node: bool = True
+) -> Built:
     """Have all that a cluster needs, from the cache or built now.
 
     Args:
@@ -54,13 +56,14 @@ def obtain(source: ImageSource, without: Collection[str], consent: Consent, prog
         without: parts of Argo that the cluster does not carry.
         consent: asked before Debian packages are installed.
         progress: told the steps.
+        with_node: whether a node is to be made, too; a cluster that is there has its nodes.
 
     Raises:
         LocalKubeError: a build failed, or the user did not agree.
     """
     images = [name for name, part in IMAGES.items() if part not in without] if source == "built" else []
-    wanted = [*EVERYWHERE, *images, *(["debian-base", "node-files"] if source == "built" else [])]
-    made = _build(wanted, consent, progress)
+    node = ["debian-base", "node-files"] if source == "built" and with_node else []
+    made = _build([*EVERYWHERE, *images, *node], consent, progress)
     archives = [path for name in ("debian-base", *images) if name in made for path in sorted(made[name].glob("*.tar"))]
     return Built(
         programs=_programs(made),

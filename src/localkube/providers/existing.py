@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from localkube.components import Component, expected
 from localkube.consent import Consent
 from localkube.engine.detect import find_engine
 from localkube.errors import CommandFailed, LocalKubeError
-from localkube.kubectl import Kubectl
+from localkube.kubectl import Kubectl, Manifest
 from localkube.progress import Progress
 from localkube.providers.kind import KindCluster, load_missing
 from localkube.registry import image_source
@@ -29,6 +28,9 @@ from localkube.status import component_status
 PARTS = {"argo": f"Argo Workflows {versions.ARGO_WORKFLOWS}", "argo-events": f"Argo Events {versions.ARGO_EVENTS}"}
 OLDEST_MINOR = 29
 
+# The image, without registry and version, by which a part is known that somebody else installed.
+IMAGES = {"argo": "workflow-controller", "argo-events": "argo-events"}
+
 
 def up(name: str, without: tuple[str, ...], images: str, consent: Consent, progress: Progress) -> ClusterRecord:
     """Have the current cluster carry Argo, without what is left out; asks before it changes anything.
@@ -38,22 +40,36 @@ def up(name: str, without: tuple[str, ...], images: str, consent: Consent, progr
     """
     known = find(name)
     progress.step("cluster", "look at the current cluster")
-    record = known or _current(name, without)
-    kubectl = Kubectl(_kubectl_program(consent, progress), record.kubeconfig, record.context)
-    _check_server(kubectl, record.context)
-    lacking = _lacking(kubectl, without)
-    progress.done("cluster", f"{record.context} answers")
-    if lacking:
+    program = _kubectl_program(consent, progress)
+    record = known or _current(name, program)
+    try:
+        kubectl = Kubectl(program, record.kubeconfig, record.context)
+        _check_server(kubectl, record.context)
+        workloads = kubectl.get_json("deployments,statefulsets", "--all-namespaces")["items"]
+        foreign = _foreign(workloads, record)
+        lacking = _lacking(workloads, {*without, *foreign})
+        progress.done("cluster", f"{record.context} answers")
+        _say_what_is_there(foreign, progress)
         consent.require([f"install {PARTS[part]} into the cluster of context {record.context}" for part in lacking])
+    except LocalKubeError:
+        if not known:
+            record.forget()
+        raise
+    record = replace(record, without=tuple(part for part in PARTS if part in without or part in foreign))
+    return _install(record, lacking, kubectl, images, consent, progress)
+
+
+def _install(
+    record: ClusterRecord, lacking: list[str], kubectl: Kubectl, images: str, consent: Consent, progress: Progress
+) -> ClusterRecord:
     left_out = tuple(part for part in PARTS if part not in lacking)
-    nodes = _kind_nodes(kubectl)
+    nodes = _kind_clusters(kubectl)
     engine = find_engine() if nodes else None
     source = image_source(images, engine, progress.say) if engine else "pulled"
-    built = catalogue.obtain(source, left_out, consent, progress)
+    built = catalogue.obtain(source, left_out, consent, progress, with_node=False)
     tools.link(built.programs)
-    record = replace(
-        record, images=source, installed=tuple(dict.fromkeys((*record.installed, *lacking))), complete=True
-    )
+    installed = tuple(part for part in PARTS if part in record.installed or part in lacking)
+    record = replace(record, images=source, installed=installed, complete=True)
     # Before the first change: whatever is cut off from here on, `down` knows what to take off.
     record.save()
     if engine and source == "built":
@@ -71,9 +87,8 @@ def down(record: ClusterRecord, consent: Consent, progress: Progress) -> None:
         install.remove(tools.kubectl(record), record.installed, progress)
 
 
-def _current(name: str, without: tuple[str, ...]) -> ClusterRecord:
+def _current(name: str, program: Path) -> ClusterRecord:
     """A record of the cluster that the user's kubectl reaches now, with a copy of what it takes to reach it."""
-    program = shutil.which("kubectl") or str(tools.path_of("kubectl"))
     try:
         shown = json.loads(run([program, "config", "view", "--minify", "--flatten", "--output=json"], timeout=30))
     except CommandFailed as failed:
@@ -81,7 +96,7 @@ def _current(name: str, without: tuple[str, ...]) -> ClusterRecord:
             f"there is no current cluster: {_last_line(failed)}",
             "set KUBECONFIG or `kubectl config use-context`, or have a cluster made with `--provider kind`",
         ) from None
-    record = ClusterRecord(name, "existing", "pulled", without, context=shown["current-context"])
+    record = ClusterRecord(name, "existing", "pulled", context=shown["current-context"])
     record.folder.mkdir(parents=True, exist_ok=True)
     record.kubeconfig.touch(mode=0o600)
     record.kubeconfig.write_text(json.dumps(shown))
@@ -108,13 +123,32 @@ def _check_server(kubectl: Kubectl, context: str) -> None:
         )
 
 
-def _lacking(kubectl: Kubectl, without: Sequence[str]) -> list[str]:
+def _foreign(workloads: list[Manifest], record: ClusterRecord) -> dict[str, str]:
+    """The parts of Argo that somebody else installed: part → where its controller runs."""
+    return {
+        part: item["metadata"]["namespace"]
+        for item in workloads
+        for part, name in IMAGES.items()
+        if part not in record.installed and install.PART not in item["metadata"].get("labels", {})
+        if any(_image_name(container) == name for container in item["spec"]["template"]["spec"]["containers"])
+    }
+
+
+def _image_name(container: Manifest) -> str:
+    return str(container["image"]).rsplit("/", 1)[-1].split("@")[0].split(":")[0]
+
+
+def _say_what_is_there(foreign: dict[str, str], progress: Progress) -> None:
+    for part, namespace in foreign.items():
+        progress.say(f"{part} runs already, in namespace {namespace}: it is left as it is")
+
+
+def _lacking(workloads: list[Manifest], left_out: set[str]) -> list[str]:
     """The parts of Argo that are wanted and not there, or not whole."""
-    listed = kubectl.get_json("deployments,statefulsets", "--all-namespaces")["items"]
     return [
         part
         for part in PARTS
-        if part not in without and not all(component_status(one, listed).ready for one in _of(part))
+        if part not in left_out and not all(component_status(one, workloads).ready for one in _of(part))
     ]
 
 
@@ -122,7 +156,7 @@ def _of(part: str) -> list[Component]:
     return [component for component in expected("existing", ()) if component.part == part]
 
 
-def _kind_nodes(kubectl: Kubectl) -> list[str]:
+def _kind_clusters(kubectl: Kubectl) -> list[str]:
     """The names of the kind clusters that the nodes belong to, by their provider id `kind://ENGINE/CLUSTER/NODE`."""
     nodes = kubectl.get_json("nodes")["items"]
     ids = [node["spec"].get("providerID", "") for node in nodes]
