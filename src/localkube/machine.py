@@ -7,7 +7,6 @@ a cluster that fails to start says more than a wrong warning.
 from __future__ import annotations
 
 import errno
-import gzip
 import os
 import platform
 import shutil
@@ -17,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from localkube import kernel
 from localkube.engine.capabilities import missing_capabilities
 from localkube.engine.home import EngineHome
 from localkube.engine.model import Engine
@@ -40,15 +40,6 @@ NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
 NEEDED_CAPABILITIES = frozenset(
     {"CHOWN", "DAC_OVERRIDE", "FOWNER", "MKNOD", "NET_ADMIN", "SETGID", "SETUID", "SYS_ADMIN", "SYS_CHROOT"}
 )
-# Feature → the kernel's switch, and its module where it may be one.
-FEATURES = {
-    "overlay file systems": ("CONFIG_OVERLAY_FS", "overlay"),
-    "network bridges": ("CONFIG_BRIDGE", "bridge"),
-    "virtual network pairs": ("CONFIG_VETH", "veth"),
-    "nf_tables": ("CONFIG_NF_TABLES", "nf_tables"),
-    "network address translation": ("CONFIG_NF_NAT", "nf_nat"),
-    "bridge netfilter": ("CONFIG_BRIDGE_NETFILTER", "br_netfilter"),
-}
 INDISPENSABLE = (
     "overlay file systems",
     "network bridges",
@@ -91,7 +82,7 @@ class Machine:
         cgroup_version: 1, 2, or 0 where none are mounted; None where this is not Linux.
         controllers: what can be limited and measured.
         missing_capabilities: what not even root may do.
-        features: feature of `FEATURES` → whether the kernel has it; None where it does not tell.
+        features: feature of `kernel.FEATURES` → whether the kernel has it; None where it does not tell.
         namespaces: kinds of namespaces that the kernel has.
         inotify_instances: how many each user may have.
         inotify_watches: how many files each user may watch.
@@ -141,21 +132,21 @@ def inspect(engine: Engine | None = None, *, root: Path = Path("/")) -> Machine:
     if system != "Linux":
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         return Machine(system, architecture, uid == 0, os.cpu_count() or 1, memory, disks)
-    version, controllers = _cgroups(root)
+    version, controllers = kernel.cgroups(root)
     return Machine(
         system=system,
         architecture=architecture,
         root=uid == 0,
         cores=len(os.sched_getaffinity(0)),
-        memory=_memory(root),
+        memory=kernel.memory(root),
         disks=disks,
         cgroup_version=version,
         controllers=controllers,
         missing_capabilities=missing_capabilities(root / "proc"),
-        features=_features(root, platform.release()),
+        features=kernel.features(root, platform.release()),
         namespaces=frozenset(entry.name for entry in (root / "proc/self/ns").iterdir()),
-        inotify_instances=_number(root / "proc/sys/fs/inotify/max_user_instances"),
-        inotify_watches=_number(root / "proc/sys/fs/inotify/max_user_watches"),
+        inotify_instances=kernel.number(root / "proc/sys/fs/inotify/max_user_instances"),
+        inotify_watches=kernel.number(root / "proc/sys/fs/inotify/max_user_watches"),
     )
 
 
@@ -222,7 +213,7 @@ def check_features(machine: Machine) -> Problem | None:
     lacking = [name for name in INDISPENSABLE if machine.features.get(name) is False]
     if not lacking:
         return None
-    modules = " ".join(FEATURES[name][1] for name in lacking)
+    modules = " ".join(kernel.FEATURES[name][1] for name in lacking)
     return Problem(
         "kernel",
         f"the kernel lacks {', '.join(lacking)}",
@@ -359,68 +350,6 @@ def _data_root(engine: Engine | None) -> Path | None:
     with suppress(CommandFailed):
         root = Path(engine.run("info", "--format", told, timeout=20).strip())
         return root if root.is_absolute() and root.exists() else None
-    return None
-
-
-def _memory(root: Path) -> int:
-    text = (root / "proc/meminfo").read_text()
-    total = next(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("MemTotal:"))
-    limit = _number(root / "sys/fs/cgroup/memory.max") or _number(root / "sys/fs/cgroup/memory/memory.limit_in_bytes")
-    return min(total, limit) if limit else total
-
-
-def _cgroups(root: Path) -> tuple[int, frozenset[str]]:
-    mounts = [line.split() for line in (root / "proc/mounts").read_text().splitlines()]
-    below = [words for words in mounts if words[1].startswith("/sys/fs/cgroup")]
-    if any(words[1] == "/sys/fs/cgroup" and words[2] == "cgroup2" for words in below):
-        return 2, frozenset((root / "sys/fs/cgroup/cgroup.controllers").read_text().split())
-    controllers = frozenset(option for words in below if words[2] == "cgroup" for option in words[3].split(","))
-    return (1 if controllers else 0), controllers
-
-
-def _features(root: Path, release: str) -> dict[str, bool | None]:
-    switches = _kernel_config(root, release)
-    present = {line.split()[0] for line in _text(root / "proc/modules").splitlines()}
-    loadable = {Path(line.partition(":")[0]).name.partition(".")[0] for line in _modules(root, release)}
-    found: dict[str, bool | None] = {}
-    for name, (switch, module) in FEATURES.items():
-        if module in present or (root / "sys/module" / module).exists():
-            found[name] = True
-        elif switches is None:
-            found[name] = None
-        elif switches.get(switch) == "m":
-            found[name] = module.replace("-", "_") in {one.replace("-", "_") for one in loadable}
-        else:
-            found[name] = switches.get(switch) == "y"
-    return found
-
-
-def _kernel_config(root: Path, release: str) -> dict[str, str] | None:
-    with suppress(OSError):
-        return _switches(gzip.decompress((root / "proc/config.gz").read_bytes()).decode())
-    with suppress(OSError):
-        return _switches((root / f"boot/config-{release}").read_text())
-    return None
-
-
-def _switches(text: str) -> dict[str, str]:
-    lines = (line.partition("=") for line in text.splitlines() if line.startswith("CONFIG_"))
-    return {name: value for name, _, value in lines}
-
-
-def _modules(root: Path, release: str) -> list[str]:
-    return _text(root / "lib/modules" / release / "modules.dep").splitlines()
-
-
-def _text(path: Path) -> str:
-    with suppress(OSError):
-        return path.read_text()
-    return ""
-
-
-def _number(path: Path) -> int | None:
-    with suppress(ValueError):
-        return int(_text(path))
     return None
 
 

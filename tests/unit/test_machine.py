@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from localkube import kernel
 from localkube import machine as machines
 from localkube.engine import Engine
 from localkube.machine import GIB, Disk, Machine, inspect, port_is_free, problems_for_kind
@@ -24,7 +25,7 @@ GOOD = Machine(
     disks=(Disk("builds", Path("/c"), 1, 40 * GIB, 15 * GIB), Disk("images", Path("/d"), 1, 40 * GIB, 5 * GIB)),
     cgroup_version=2,
     controllers=frozenset(machines.CONTROLLERS),
-    features=dict.fromkeys(machines.FEATURES, True),
+    features=dict.fromkeys(kernel.FEATURES, True),
     namespaces=frozenset(machines.NAMESPACES),
     inotify_instances=128,
     inotify_watches=100_000,

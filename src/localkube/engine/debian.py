@@ -6,26 +6,23 @@ it. It never touches a process, mount, rule or file that it cannot prove to be i
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from localkube.engine import network
+from localkube.engine import network, removal
 from localkube.engine import processes as running
 from localkube.engine.capabilities import missing_capabilities
 from localkube.engine.detect import docker_cli
 from localkube.engine.home import EngineHome
+from localkube.engine.lock import Say, locked
 from localkube.engine.model import Engine
 from localkube.engine.packages import SEARCHED, install_packages, program
 from localkube.engine.shim import build_shim, install_shim
@@ -35,15 +32,9 @@ START_SECONDS = 90.0
 STOP_SECONDS = 45.0
 HUNG_SECONDS = 5.0
 LOG_BYTES = 20_000_000
-LOCK_SECONDS = 300.0
 PING_SECONDS = 3.0
-# Places that every Docker engine uses, whatever its own folders are; removed again when they are empty and were not
-# there before.
-SHARED_FOLDERS = (Path("/run/docker/plugins"), Path("/run/docker"), Path("/run/containerd/s"), Path("/run/containerd"))
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 RUNTIME = "localkube"
-
-Say = Callable[[str], None]
 
 
 def install_and_start(say: Say, home: EngineHome | None = None) -> Engine:
@@ -58,7 +49,7 @@ def install_and_start(say: Say, home: EngineHome | None = None) -> Engine:
     """
     home = home or EngineHome()
     _require_linux_root()
-    with _locked(home, say):
+    with locked(home, say):
         if not answers(home):
             install_packages(say)
             _refuse_foreign(home)
@@ -86,13 +77,13 @@ def stop(say: Say, home: EngineHome | None = None, *, purge: bool = False) -> No
     if not home.lib_dir.exists() and not home.run_dir.exists():
         return
     _require_linux_root()
-    with _locked(home, say):
+    with locked(home, say):
         whole = _configured_network(home)
         say("stopping the container engine")
         _end_everything(home, whole)
         if purge:
             say("removing the container engine's data, network and rules")
-            _purge(home, whole)
+            removal.purge(home, whole)
 
 
 def answers(home: EngineHome) -> bool:
@@ -117,46 +108,6 @@ def _require_linux_root() -> None:
         )
 
 
-@contextmanager
-def _locked(home: EngineHome, say: Say) -> Iterator[None]:
-    """Only one process at a time changes an engine. The kernel lets go of the lock when its holder dies."""
-    home.lock.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = _acquire(home.lock, say)
-    try:
-        yield
-    finally:
-        if not home.lib_dir.exists():
-            home.lock.unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _acquire(path: Path, say: Say) -> int:
-    deadline = time.monotonic() + LOCK_SECONDS
-    descriptor = _try_lock(path)
-    if descriptor is None:
-        say("waiting for another process that starts or stops the container engine")
-    while descriptor is None:
-        if time.monotonic() > deadline:
-            raise LocalKubeError(
-                f"another process has been starting or stopping the container engine for {LOCK_SECONDS:.0f} s",
-                f"see which one with `fuser -v {path}`, end it, then try again",
-            )
-        time.sleep(running.POLL_SECONDS)
-        descriptor = _try_lock(path)
-    return descriptor
-
-
-def _try_lock(path: Path) -> int | None:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Its holder may have removed the file that we opened; then the lock on it is worth nothing.
-        if os.path.samestat(os.fstat(descriptor), path.stat()):
-            return descriptor
-    os.close(descriptor)
-    return None
-
-
 def _refuse_foreign(home: EngineHome) -> None:
     """Two engines in one network share the firewall's chains, and one that starts empties those of the other."""
     for other in running.foreign_engines(home):
@@ -170,7 +121,7 @@ def _start(home: EngineHome, say: Say) -> None:
     _clear_leftovers(home, say)
     home.lib_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
     home.run_dir.mkdir(parents=True, exist_ok=True, mode=0o755)
-    network.record_before(home, SHARED_FOLDERS)
+    network.record_before(home, removal.SHARED_FOLDERS)
     whole = network.ensure_bridge(home, _configured_network(home))
     lacking = missing_capabilities()
     if lacking:
@@ -304,45 +255,3 @@ def _reload(home: EngineHome) -> None:
             return b"Reloaded configuration" in log.read()
 
     running.wait_until(reloaded, 5)
-
-
-def _purge(home: EngineHome, whole: IPv4Network | None) -> None:
-    others = running.foreign_engines(home)
-    record = network.read_record(home)
-    network.restore(home, whole, chains_are_shared=bool(others))
-    cgroups = _container_cgroups(home)
-    _unmount_below(home.run_dir, home.lib_dir)
-    for folder in cgroups:
-        # The kernel refuses where something is left in it, another engine's containers for instance.
-        with suppress(OSError):
-            folder.rmdir()
-    for folder in (home.run_dir, home.lib_dir):
-        if folder.exists():
-            shutil.rmtree(folder)
-    for folder in SHARED_FOLDERS:
-        if not others and record is not None and str(folder) not in record.folders:
-            with suppress(OSError):
-                folder.rmdir()
-
-
-def _container_cgroups(home: EngineHome) -> list[Path]:
-    """The control groups that containers of ours left, deepest first, and the one that holds all containers."""
-    containers = home.data_root / "containers"
-    ids = {entry.name for entry in containers.iterdir()} if containers.is_dir() else set()
-    parents = [*Path("/sys/fs/cgroup").glob("*/docker"), Path("/sys/fs/cgroup/docker")]
-    roots = [parent / one for parent in parents for one in ids if (parent / one).is_dir()]
-    below = [folder for root in roots for folder in (root, *root.rglob("*/"))]
-    return [*sorted(below, key=lambda folder: -len(folder.parts)), *parents]
-
-
-def _unmount_below(*folders: Path) -> None:
-    """Unmount what containers left mounted; without it removing a folder would fail, or reach into a volume."""
-    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    inside = [Path(_unescape(point)) for point in points]
-    ours = [point for point in inside if any(folder in (point, *point.parents) for folder in folders)]
-    for point in sorted(ours, key=lambda path: -len(path.parts)):
-        subprocess.run(["umount", "--lazy", str(point)], capture_output=True, timeout=30, check=False)
-
-
-def _unescape(word: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), word)

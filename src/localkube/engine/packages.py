@@ -14,13 +14,6 @@ from localkube.shell import run
 
 # Program, or file, → the package that brings it.
 NEEDED = {"dockerd": "docker.io", "iptables": "iptables", "ip": "iproute2"}
-# What builds of images need besides Go and Node.js, which are too old in stable releases of Debian.
-NEEDED_FOR_BUILDS = {
-    "mmdebstrap": "mmdebstrap",
-    "git": "git",
-    "gcc": "gcc",
-    "/usr/include/stdio.h": "libc6-dev",
-}
 SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOCK_SECONDS = 180
 APT_SECONDS = 900.0

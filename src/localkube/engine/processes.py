@@ -78,9 +78,17 @@ def shim_processes(home: EngineHome) -> list[Process]:
     ]
 
 
-def proxy_processes(ours: IPv4Network) -> list[Process]:
-    """The port proxies that lead to containers in our networks."""
-    return [p for p in processes() if p.program == "docker-proxy" and _leads_into(p.argv, ours)]
+def proxy_processes(ours: IPv4Network, proc: Path = Path("/proc")) -> list[Process]:
+    """The port proxies that lead to containers in our networks.
+
+    In our network namespace only: an engine in another one may have chosen the same addresses.
+    """
+    network = _network_namespace(os.getpid(), proc)
+    return [
+        p
+        for p in processes(proc)
+        if p.program == "docker-proxy" and _leads_into(p.argv, ours) and _network_namespace(p.pid, proc) == network
+    ]
 
 
 def container_processes(home: EngineHome, proc: Path = Path("/proc")) -> list[Process]:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from localkube import engines, tools
 from localkube.addons.argo import UI_NODE_PORT
@@ -166,7 +167,7 @@ class KindCluster:
         return failed
 
 
-def kind_config(image: str, ui_port: int, *, built: bool) -> dict[str, object]:
+def kind_config(image: str, ui_port: int, *, built: bool) -> dict[str, Any]:
     """The configuration for kind (kind.x-k8s.io/v1alpha4) of a one-node cluster.
 
     Args:
