@@ -77,7 +77,6 @@ NEEDS = (
     Need("git", "fetches some Go modules", "sudo apt-get install git"),
     Need("node", "builds the Argo UI", "install Node.js 20 or newer from your package manager", (20,)),
     Need("npm", "builds the Argo UI", "install npm 10 or newer (it comes with Node.js)", (9,)),
-    Need("gcc", "builds the pause container", "sudo apt-get install gcc libc6-dev"),
     Need("mmdebstrap", "makes the base image from Debian's packages", "sudo apt-get install mmdebstrap"),
 )
 BROUGHT = ("kubectl", "kind", "helm", "argo")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from localkube import versions
@@ -45,6 +46,11 @@ def _without_registry(wish: str, failed: CommandFailed, say: Callable[[str], Non
         raise LocalKubeError(
             f"{failed.argv[-1]} cannot be pulled: {reason}",
             "check the engine's network and proxy, or leave out `--images pull` to have images built from packages",
+        )
+    if sys.platform != "linux":
+        raise LocalKubeError(
+            f"{failed.argv[-1]} cannot be pulled: {reason}",
+            "check the engine's network and proxy; without a registry images can be built on Linux only",
         )
     say(f"{failed.argv[-1]} cannot be pulled ({reason}): images are built from packages instead")
     return "built"

@@ -43,13 +43,18 @@ LDFLAGS = " ".join(
 
 
 def recipes() -> list[Recipe]:
-    """What of Argo Workflows can be built here; `argo-cli` needs the UI (see `argo_ui`)."""
+    """What of Argo Workflows can be built here.
+
+    `argo-cli` is the program with the server and its UI (see `argo_ui`), and its image; `argo-client` is the program
+    without the UI, for those whose server is pulled.
+    """
     source = {"version": VERSION, "checksum": CHECKSUM, "revision": REVISION, "ldflags": LDFLAGS}
     roots = {"tls-roots": hashlib.sha256(tls_roots.bundle().read_bytes()).hexdigest()}
     return [
         manifests_recipe(),
         Recipe("argo", {**source, **roots}, _build_controller_and_executor, cost=380),
         Recipe("argo-cli", {**source, **roots}, _build_cli, needs=("argo-ui",), cost=25),
+        Recipe("argo-client", source, _build_client, cost=250),
     ]
 
 
@@ -106,6 +111,15 @@ def _build_cli(bench: Workbench) -> None:
     bench.step("write image")
     image = _image(bench, source, SERVER_IMAGE, bench.out / "argo", user=USER)
     write_archive(image, bench.out / "argocli.tar")
+
+
+def _build_client(bench: Workbench) -> None:
+    source = source_copy(bench)
+    ui = source / "ui" / "dist" / "app"
+    ui.mkdir(parents=True, exist_ok=True)
+    (ui / "index.html").write_text("This argo brings no UI.\n")
+    bench.step("compile argo")
+    go_build(bench, source, ["./cmd/argo"], bench.out / "argo", ldflags=LDFLAGS)
 
 
 def _image(bench: Workbench, source: Path, reference: str, program: Path, *, user: str) -> Image:

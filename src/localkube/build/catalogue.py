@@ -17,7 +17,12 @@ from localkube.state import ImageSource
 
 # Image archives of the parts of Argo: recipe → part.
 IMAGES = {"argo": "argo", "argo-cli": "argo", "argo-events": "argo-events", "nats-image": "argo-events"}
-EVERYWHERE = ("kit", "argo-cli", "argo-manifests")
+# Where the programs that users call come from: recipe → its programs.
+PROGRAMS: dict[ImageSource, dict[str, tuple[str, ...]]] = {
+    "built": {"kit": ("kubectl", "kind", "helm"), "argo-cli": ("argo",)},
+    "pulled": {"clients": ("kubectl", "kind", "helm"), "argo-client": ("argo",)},
+}
+MANIFESTS = "argo-manifests"
 
 # Debian packages that builds call, by program.
 BUILD_PROGRAMS = {"mmdebstrap": "mmdebstrap"}
@@ -63,11 +68,11 @@ def obtain(
     """
     images = [name for name, part in IMAGES.items() if part not in without] if source == "built" else []
     node = ["debian-base", "node-files"] if source == "built" and with_node else []
-    made = _build([*EVERYWHERE, *images, *node], consent, progress)
+    made = _build([MANIFESTS, *PROGRAMS[source], *images, *node], consent, progress)
     archives = [path for name in ("debian-base", *images) if name in made for path in sorted(made[name].glob("*.tar"))]
     return Built(
-        programs=_programs(made),
-        manifests=made["argo-manifests"],
+        programs={name: made[recipe] / name for recipe, names in PROGRAMS[source].items() for name in names},
+        manifests=made[MANIFESTS],
         archives=tuple(archives),
         node_image=lambda engine, progress: _node_image(made, engine, progress),
     )
@@ -75,7 +80,7 @@ def obtain(
 
 def kubectl(consent: Consent, progress: Progress) -> Path:
     """The program kubectl alone."""
-    return _build(["kit"], consent, progress)["kit"] / "kubectl"
+    return _build(["clients"], consent, progress)["clients"] / "kubectl"
 
 
 def base_image(engine: Engine, source: ImageSource, consent: Consent, progress: Progress) -> str:
@@ -98,11 +103,6 @@ def _build(wanted: list[str], consent: Consent, progress: Progress) -> dict[str,
         install_packages(lambda title: progress.step("packages", title), BUILD_PROGRAMS)
         progress.done("packages")
     return cache.build(known, wanted, store, progress)
-
-
-def _programs(made: dict[str, Path]) -> dict[str, Path]:
-    kit_programs = {name: made["kit"] / name for name in ("kubectl", "helm", "kind")}
-    return {**kit_programs, "argo": made["argo-cli"] / "argo"}
 
 
 def _node_image(made: dict[str, Path], engine: Engine, progress: Progress) -> str:

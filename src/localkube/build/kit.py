@@ -23,6 +23,8 @@ PACKAGES = (
     "github.com/nats-io/nats-server/v2",
     "helm.sh/helm/v3/cmd/helm",
 )
+# What users call, for clusters whose images are pulled.
+CLIENT_PACKAGES = ("./cmd/kubectl", "./cmd/kind", "helm.sh/helm/v3/cmd/helm")
 
 # Programs of the multi-call binary `kubernetes`, by the names under which a node calls them.
 NODE_PROGRAMS = (
@@ -39,17 +41,18 @@ NODE_PROGRAMS = (
 
 
 def recipes() -> list[Recipe]:
-    """`kit`: the programs `kubernetes`, `kind`, `nats-server` and `helm`; `coredns`: the one of that name."""
+    """What comes of the modules.
+
+    `kit`: the programs `kubernetes`, `kind`, `nats-server` and `helm`; `clients`: `kubectl`, `kind` and `helm` alone;
+    `coredns`: the one of that name.
+    """
     kit, coredns = MODULES / "kit", MODULES / "coredns"
+    inputs = {"source": source_digest(kit), "ldflags": ldflags(), "revision": REVISION}
     return [
-        Recipe(
-            "kit",
-            {"source": source_digest(kit), "ldflags": ldflags(), "revision": REVISION},
-            _builder(kit, PACKAGES, ldflags()),
-            cost=540,
-        ),
+        Recipe("kit", inputs, _builder(kit, PACKAGES, ldflags()), cost=440),
+        Recipe("clients", inputs, _builder(kit, CLIENT_PACKAGES, ldflags()), cost=150),
         # Of its own, because the release without known flaws needs a newer client-go than this Kubernetes has.
-        Recipe("coredns", {"source": source_digest(coredns)}, _builder(coredns, (".",), ""), cost=120),
+        Recipe("coredns", {"source": source_digest(coredns)}, _builder(coredns, (".",), ""), cost=70),
     ]
 
 

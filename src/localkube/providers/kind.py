@@ -6,6 +6,7 @@ Owns everything between "there is an engine and a node image" and "the API serve
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,11 +70,7 @@ class KindCluster:
 
     def node_state(self) -> str:
         """What the engine says of the node: running, exited, …; empty where there is no such container."""
-        shown = self.engine.run(
-            "ps", "--all", "--filter", f"label=io.x-k8s.kind.cluster={self.name}", "--format", "{{json .}}"
-        )
-        states = [json.loads(line) for line in shown.splitlines()]
-        return str(states[0]["State"]) if states else ""
+        return self.engine.container_state(self.node)
 
     def create(self, image: str, ui_port: int, say: Callable[[str], None]) -> None:
         """Make the cluster; what a creation that was cut off left of it is removed first."""
@@ -134,7 +131,11 @@ class KindCluster:
                 f"the container engine has no image {image!r}",
                 f"`pressplay cluster build DIR -t {image}` builds it; `{self.engine.cli} images` lists those there are",
             )
-        self._kind("load", "docker-image", image, "--name", self.name)
+        # Not `kind load docker-image`, which asks Docker also where Podman is the engine.
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder) / "image.tar"
+            self.engine.save_archive(image, archive)
+            self.load_archives([archive])
 
     def load_archives(self, archives: list[Path]) -> None:
         """Bring image archives into the node."""
