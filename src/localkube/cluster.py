@@ -14,9 +14,11 @@ from pathlib import Path
 
 from localkube import engines, paths, state, tools
 from localkube.addons import install
+from localkube.addons.apply import wait_ready
 from localkube.addons.argo import UI_TOKEN_SECRET
 from localkube.build import catalogue
 from localkube.build.catalogue import Built
+from localkube.components import expected
 from localkube.consent import Consent
 from localkube.engine import EngineHome, stop
 from localkube.errors import LocalKubeError
@@ -28,6 +30,7 @@ from localkube.registry import image_source
 from localkube.state import ClusterRecord, ImageSource
 
 DEFAULT_UI_PORT = 2746
+READY_WITHIN_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,11 @@ def _up_kind(settings: UpSettings, known: ClusterRecord | None, consent: Consent
     cluster = KindCluster(record.name, engine, built.programs["kind"], record.kubeconfig)
     record = _have_node(cluster, record, built, progress)
     load_missing(cluster, built.archives, progress)
-    install.apply(tools.kubectl(record), record.without, built.manifests, progress)
+    kubectl = tools.kubectl(record)
+    install.apply(kubectl, record.without, built.manifests, progress)
+    everything = expected(record.provider, record.without)
+    wait_ready(kubectl, everything, {}, READY_WITHIN_SECONDS, lambda title: progress.step("all", title))
+    progress.done("all", "ready")
     return record
 
 
@@ -123,7 +130,7 @@ def _have_node(cluster: KindCluster, record: ClusterRecord, built: Built, progre
         record.save()
         cluster.create(record.node_image, record.ui_port, say)
     cluster.start(say)
-    cluster.await_api(tools.path_of("kubectl"), say)
+    cluster.await_ready(tools.path_of("kubectl"), say)
     record = replace(record, complete=True)
     record.save()
     progress.done("cluster", "the node is ready")

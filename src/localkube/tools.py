@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,7 +33,8 @@ def link(programs: Mapping[str, Path]) -> None:
     """Have the folder's names lead to `programs`, each replaced in one step."""
     folder().mkdir(parents=True, exist_ok=True)
     for name, program in programs.items():
-        partial = folder() / f".{name}.partial"
+        # By process: two clusters may be coming up side by side, and both link the same names.
+        partial = folder() / f".{name}.{os.getpid()}.partial"
         partial.unlink(missing_ok=True)
         partial.symlink_to(program)
         partial.replace(folder() / name)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from localkube.addons import bus, install, nats
-from localkube.addons.apply import apply_in_phases, wait_ready
+from localkube.addons.apply import Health, apply_in_phases, wait_ready
 from localkube.components import Component
 from localkube.errors import LocalKubeError
 from localkube.kubectl import Kubectl, Manifest
@@ -29,6 +29,8 @@ FAKE = """
         if line.startswith(beginning):
             print(answer if isinstance(answer, str) else json.dumps(answer))
             break
+    refused = (here / "refused").read_text()
+    sys.exit(1 if refused and line.startswith(refused) else 0)
 """
 
 
@@ -43,8 +45,9 @@ class FakeCluster:
         self.answer([])
         self.kubectl = Kubectl(program, folder / "kubeconfig", "a-context")
 
-    def answer(self, answers: list[tuple[str, Any]]) -> None:
+    def answer(self, answers: list[tuple[str, Any]], refuse: str = "") -> None:
         (self._folder / "answers").write_text(json.dumps(answers))
+        (self._folder / "refused").write_text(refuse)
 
     @property
     def calls(self) -> list[list[str]]:
@@ -150,21 +153,24 @@ def test_what_does_not_get_ready_is_named_with_its_reason(cluster: FakeCluster) 
     pod["metadata"]["namespace"] = "n"
     cluster.answer([("get --output=json deployments", {"items": []}), ("get --output=json pods", {"items": [pod]})])
     with pytest.raises(LocalKubeError, match=r"no deployment in n.*web-1: ImagePullBackOff no such image"):
-        wait_ready(cluster.kubectl, [Component("web", "n", "deployment", "web")], 0, ignore)
+        wait_ready(cluster.kubectl, [Component("web", "n", "deployment", "web")], {}, 0, ignore)
 
 
 def test_waiting_ends_when_all_is_ready(cluster: FakeCluster) -> None:
-    status = {"observedGeneration": 1, "readyReplicas": 1, "updatedReplicas": 1}
-    ready = {
-        "kind": "Deployment",
-        "metadata": {"name": "web", "namespace": "n", "generation": 1},
-        "spec": {"replicas": 1},
-        "status": status,
-    }
-    cluster.answer([("get --output=json deployments", {"items": [ready]})])
+    cluster.answer([("get --output=json deployments", {"items": [ready("web"), pod_of("web")]}), ("get --raw", "ok")])
     told: list[str] = []
-    wait_ready(cluster.kubectl, [Component("web", "n", "deployment", "web")], 5, told.append)
+    wait_ready(cluster.kubectl, [WEB], {"web": Health("web", 80, "/ready")}, 5, told.append)
     assert told == []
+    assert cluster.calls[-1] == ["get", "--raw", "/api/v1/namespaces/n/pods/web-1:80/proxy/ready"]
+
+
+def test_what_says_that_it_is_ready_and_does_not_answer_is_waited_for(cluster: FakeCluster) -> None:
+    """After a node went down its objects say for a while what they said before."""
+    listed = {"items": [ready("web"), pod_of("web")]}
+    answers = [("get --output=json deployments", listed), ("get --output=json pods", {"items": []})]
+    cluster.answer(answers, refuse="get --raw")
+    with pytest.raises(LocalKubeError, match="web does not answer"):
+        wait_ready(cluster.kubectl, [WEB], {"web": Health("web", 80, "/ready")}, 0, ignore)
 
 
 def test_a_bus_for_a_namespace_needs_a_server(cluster: FakeCluster) -> None:
@@ -188,6 +194,19 @@ def test_where_nobody_uses_the_bus_nats_is_not_asked(cluster: FakeCluster) -> No
     cluster.answer([("get --output=json deployments", {"items": []})])
     assert bus.mend(cluster.kubectl, ignore) == []
     assert not [words for words in cluster.calls if "--raw" in words]
+
+
+WEB = Component("web", "n", "deployment", "web")
+
+
+def ready(name: str) -> Manifest:
+    status = {"observedGeneration": 1, "readyReplicas": 1, "updatedReplicas": 1}
+    meta = {"name": name, "namespace": "n", "generation": 1}
+    return {"kind": "Deployment", "metadata": meta, "spec": {"replicas": 1}, "status": status}
+
+
+def pod_of(name: str) -> Manifest:
+    return {"kind": "Pod", "metadata": {"name": f"{name}-1", "namespace": "n", "labels": {"app": name}}}
 
 
 def clients(name: str) -> Manifest:

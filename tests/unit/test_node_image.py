@@ -11,7 +11,7 @@ import pytest
 from localkube import versions
 from localkube.build import node_image, storage
 from localkube.build.kit import NODE_PROGRAMS
-from localkube.providers.kind import kind_config
+from localkube.providers.kind import kind_config, older_containers
 
 
 def test_units_keep_all_but_what_takes_a_capability() -> None:
@@ -44,6 +44,18 @@ def test_a_stock_node_is_left_to_kind_and_its_port_stays_on_this_machine() -> No
     (node,) = config["nodes"]
     assert "disableDefaultCNI" not in json.dumps(config).replace('"disableDefaultCNI": false', "")
     assert node["extraPortMappings"][0]["listenAddress"] == "127.0.0.1"
+
+
+def test_a_pod_that_claims_to_run_since_before_its_node_is_told_from_the_others() -> None:
+    def pod(name: str, state: dict[str, dict[str, str]]) -> dict[str, object]:
+        return {"metadata": {"namespace": "space", "name": name}, "status": {"containerStatuses": [{"state": state}]}}
+
+    pods = [
+        pod("old", {"running": {"startedAt": "2026-11-21T05:00:00Z"}}),
+        pod("new", {"running": {"startedAt": "2026-11-21T05:10:01Z"}}),
+        pod("crashing", {"waiting": {"reason": "CrashLoopBackOff"}}),
+    ]
+    assert older_containers(pods, "2026-11-21T05:10:00.123456789Z") == ["space/old"]
 
 
 def test_the_provisioner_runs_from_the_binary_that_knows_its_name() -> None:

@@ -10,13 +10,20 @@ from collections.abc import Collection
 from pathlib import Path
 
 from localkube.addons import argo, argo_events, bus, nats
-from localkube.addons.apply import apply_in_phases, wait_ready
+from localkube.addons.apply import Health, apply_in_phases, wait_ready
 from localkube.components import COMPONENTS
 from localkube.kubectl import Kubectl, Manifest
 from localkube.progress import Progress
 
 READY_WITHIN_SECONDS = 300
 GONE_WITHIN_SECONDS = 180
+
+HEALTH = {
+    "argo-controller": Health("workflow-controller", argo.CONTROLLER_HEALTH_PORT, "/healthz"),
+    "argo-server": Health("argo-server", argo.SERVER_PORT, "/"),
+    "argo-events": Health("controller-manager", argo_events.HEALTH_PORT, "/readyz"),
+    "nats": Health(nats.NAME, nats.MONITOR_PORT, "/healthz"),
+}
 
 # Every object of ours says to which part it belongs: what is taken off later is exactly what carries this.
 PART = "localkube/part"
@@ -56,7 +63,7 @@ def apply(
     if not parts:
         return
     apply_in_phases(kubectl, objects(kubectl, without, manifests, ui_node_port), say)
-    wait_ready(kubectl, parts, seconds, say)
+    wait_ready(kubectl, parts, HEALTH, seconds, say)
     if "argo-events" not in without:
         bus.mend(kubectl, say)
     progress.done("argo", f"{', '.join(part.name for part in parts)} ready")

@@ -6,6 +6,7 @@ Owns everything between "there is an engine and a node image" and "the API serve
 from __future__ import annotations
 
 import json
+import socket
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -88,14 +89,17 @@ class KindCluster:
             raise self._explained(failed) from None
 
     def start(self, say: Callable[[str], None]) -> None:
-        """Start the node's container where it stands still; one that runs is left alone."""
-        if self.node_state() == "running":
-            return
-        say("start the node again")
-        self.engine.run("start", self.node, timeout=60)
+        """Start the node's container where it stands still; one that runs and can be reached is left alone."""
+        if self.node_state() != "running":
+            say("start the node again")
+            self.engine.run("start", self.node, timeout=60)
+        elif not self._can_be_reached():
+            # The programs that lead its ports in were killed, and only a start brings them back.
+            say("start the node anew: its ports lead nowhere")
+            self.engine.run("restart", self.node, timeout=120)
 
-    def await_api(self, kubectl: Path, say: Callable[[str], None]) -> None:
-        """Wait until the API server says that it is ready and the node, too."""
+    def await_ready(self, kubectl: Path, say: Callable[[str], None]) -> None:
+        """Wait until the API server is ready, the node is, and what it says of its pods is true of this start."""
         say("wait for the API server")
         until(
             f"the API server of cluster {self.name} to be ready",
@@ -106,6 +110,13 @@ class KindCluster:
         until(
             f"the node {self.node} to be Ready",
             lambda: self._answers(kubectl, "wait", "--for=condition=Ready", f"node/{self.node}", "--timeout=1s"),
+            seconds=NODE_STARTS_WITHIN_SECONDS,
+        )
+        # After a restart the API server goes on to tell what was, until the kubelet has looked.
+        began = self.engine.run("container", "inspect", "--format", "{{.State.StartedAt}}", self.node)
+        until(
+            "the kubelet to look after the pods again",
+            lambda: not older_containers(self._pods(kubectl), began.strip()),
             seconds=NODE_STARTS_WITHIN_SECONDS,
         )
 
@@ -152,6 +163,20 @@ class KindCluster:
         env[f"KIND_EXPERIMENTAL_{self.engine.kind.upper()}_NETWORK"] = self.network
         return run([self.kind, *words], env=env, stdin=stdin, timeout=timeout)
 
+    def _pods(self, kubectl: Path) -> list[dict[str, Any]]:
+        answer = run([kubectl, "--kubeconfig", self.kubeconfig, "get", "pods", "--all-namespaces", "--output=json"])
+        items: list[dict[str, Any]] = json.loads(answer)["items"]
+        return items
+
+    def _can_be_reached(self) -> bool:
+        """Whether somebody listens at the port of this machine that leads to the API server."""
+        address, port = self.engine.run("port", self.node, "6443/tcp").split()[0].rsplit(":", 1)
+        try:
+            socket.create_connection((address, int(port)), timeout=5).close()
+        except OSError:
+            return False
+        return True
+
     def _answers(self, kubectl: Path, *words: str) -> bool:
         try:
             run([kubectl, "--kubeconfig", self.kubeconfig, *words], timeout=15)
@@ -166,6 +191,17 @@ class KindCluster:
                 "try again, or choose a port with --ui-port (0 takes a free one)",
             )
         return failed
+
+
+def older_containers(pods: Iterable[dict[str, Any]], began: str) -> list[str]:
+    """The pods that are said to run a container since before the moment `began` (RFC 3339, UTC)."""
+    return [
+        f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        for pod in pods
+        for container in pod["status"].get("containerStatuses", [])
+        # Seconds are as fine as Kubernetes tells, and in this form older times sort first.
+        if container["state"].get("running", {}).get("startedAt", "9") < began[:19]
+    ]
 
 
 def kind_config(image: str, ui_port: int, *, built: bool) -> dict[str, Any]:
