@@ -33,8 +33,10 @@ def test_the_ui_shows_the_dag_to_whoever_logs_in_with_the_token(
 ) -> None:
     address, token = clusters.ui(cluster)
     page.goto(f"{address}/login")
-    page.locator("textarea").fill(f"Bearer {token}")
-    page.get_by_role("button", name="Login").last.click()
+    by_token = page.locator(".columns", has=page.locator("textarea"))
+    by_token.locator("textarea").fill(f"Bearer {token}")
+    by_token.get_by_role("link", name="Login").click()
+    page.wait_for_url("**/workflows**")
     page.goto(f"{address}/workflows/{finished.namespace}/{finished.name}?tab=workflow")
     graph = page.locator(".workflow-details__graph-container")
     for node in ("measure", "record", "gate", "report"):
