@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+
+SHOWN_CHARACTERS = 100
 
 
 class LocalKubeError(Exception):
@@ -29,7 +32,8 @@ class CommandFailed(LocalKubeError):
     def __init__(self, argv: Sequence[str], returncode: int, output: str, log: Path | None = None) -> None:
         tail = "\n".join(f"    {line}" for line in output.strip().splitlines()[-20:])
         where = f"the whole log is in {log}" if log else ""
-        super().__init__(f"`{' '.join(argv)}` ended with exit code {returncode}\n{tail}".rstrip(), where)
+        command = textwrap.shorten(" ".join(argv), SHOWN_CHARACTERS, placeholder=" …")
+        super().__init__(f"`{command}` ended with exit code {returncode}\n{tail}".rstrip(), where)
         self.argv = tuple(argv)
         self.returncode = returncode
         self.output = output

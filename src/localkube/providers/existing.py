@@ -74,7 +74,8 @@ def _install(
     record.save()
     if engine and source == "built":
         load_missing(KindCluster(nodes[0], engine, built.programs["kind"], record.kubeconfig), built.archives, progress)
-    install.apply(tools.kubectl(record), left_out, built.manifests, progress)
+    # Of somebody else's nodes we take no port: `ui` says how to reach the server.
+    install.apply(tools.kubectl(record), left_out, built.manifests, progress, ui_node_port=None)
     return record
 
 

@@ -17,6 +17,7 @@ import (
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubeadm "k8s.io/kubernetes/cmd/kubeadm/app"
+	kubeadmerrors "k8s.io/kubernetes/cmd/kubeadm/app/util/errors"
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 
 	"localkube.local/kit/internal/directories"
@@ -27,9 +28,8 @@ func main() {
 	case "etcd":
 		etcdmain.Main(os.Args)
 	case "kubeadm":
-		if err := kubeadm.Run(); err != nil {
-			os.Exit(1)
-		}
+		// Prints the error and ends with the exit code that belongs to it.
+		kubeadmerrors.HandleError(kubeadm.Run())
 	case "local-path-provisioner":
 		if err := directories.Run(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
