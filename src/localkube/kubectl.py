@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from localkube.errors import CommandFailed
 from localkube.shell import run
 
 Manifest: TypeAlias = dict[str, Any]
 
 FIELD_MANAGER = "localkube"
 ANSWER_SECONDS = 120.0
+POLL_SECONDS = 0.5
+
+# How kubectl says that the API server, or its etcd, is not there: nothing of what was asked for has been done then, or
+# doing it again changes nothing.
+UNREACHABLE = (
+    "was refused",
+    "connection reset by peer",
+    "TLS handshake timeout",
+    "unexpected EOF",
+    "http2: client connection lost",
+    "etcdserver: leader changed",
+    "etcdserver: request timed out",
+    "the server is currently unable to handle the request",
+    "ServiceUnavailable",
+)
 
 
 @dataclass(frozen=True)
@@ -24,11 +41,14 @@ class Kubectl:
         binary: the program.
         kubeconfig: the file with the cluster's address and credentials.
         context: the context in it; None for its current one.
+        patience: for how many seconds an API server that cannot be reached is asked again. One whose node has just
+            started goes away once more, when the kubelet takes its pod over.
     """
 
     binary: Path
     kubeconfig: Path
     context: str | None = None
+    patience: float = 0
 
     def command(self, *args: str) -> list[str]:
         """The command line for `args`, for a caller who starts it himself."""
@@ -41,7 +61,14 @@ class Kubectl:
         Raises:
             CommandFailed: it ended with an error, or not within `timeout` seconds.
         """
-        return run(self.command(*args), stdin=stdin, timeout=timeout)
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                return run(self.command(*args), stdin=stdin, timeout=timeout)
+            except CommandFailed as failed:
+                if time.monotonic() > deadline or not any(said in failed.output for said in UNREACHABLE):
+                    raise
+            time.sleep(POLL_SECONDS)
 
     def get_json(self, *args: str) -> dict[str, Any]:
         """What `kubectl get ARGS` finds."""

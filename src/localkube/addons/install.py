@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from localkube.addons import argo, argo_events, bus, nats
@@ -16,6 +17,7 @@ from localkube.kubectl import Kubectl, Manifest
 from localkube.progress import Progress
 
 READY_WITHIN_SECONDS = 300
+PATIENCE_SECONDS = 60
 GONE_WITHIN_SECONDS = 180
 
 HEALTH = {
@@ -62,6 +64,7 @@ def apply(
     parts = [component for component in COMPONENTS if component.part and component.part not in without]
     if not parts:
         return
+    kubectl = replace(kubectl, patience=PATIENCE_SECONDS)
     apply_in_phases(kubectl, objects(kubectl, without, manifests, ui_node_port), say)
     wait_ready(kubectl, parts, HEALTH, seconds, say)
     if "argo-events" not in without:

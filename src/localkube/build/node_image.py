@@ -11,6 +11,7 @@ import json
 import re
 import tarfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from localkube import versions
@@ -19,7 +20,7 @@ from localkube.build.gomod import module_dir
 from localkube.build.image import Image, write_archive
 from localkube.build.recipe import Recipe, Workbench
 from localkube.engine.model import Engine
-from localkube.errors import LocalKubeError
+from localkube.errors import CommandFailed, LocalKubeError
 
 KIND_MODULE = "sigs.k8s.io/kind"
 KIND_CHECKSUM = "h1:AjvDv3vOygb/VKLVQW87lfktIBzkxR8Ump9DjxC8+Lk="
@@ -72,7 +73,16 @@ def ensure(engine: Engine, files: Path, say: Callable[[str], None]) -> str:
             _make(engine, files, container, wanted, say)
         finally:
             engine.run("rm", "--force", "--volumes", container)
+        _forget_others(engine, wanted)
     return wanted
+
+
+def _forget_others(engine: Engine, wanted: str) -> None:
+    """Remove the node images of earlier builds, a gigabyte each; those that a cluster uses stay."""
+    for name in engine.run("images", "--format", "{{.Repository}}:{{.Tag}}", REFERENCE).split():
+        if name != wanted:
+            with suppress(CommandFailed):
+                engine.run("rmi", name)
 
 
 def _make(engine: Engine, files: Path, container: str, wanted: str, say: Callable[[str], None]) -> None:
