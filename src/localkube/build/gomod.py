@@ -7,6 +7,7 @@ and an interrupted build goes on where it stopped.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def module_dir(bench: Workbench, module: str, version: str, checksum: str) -> Pa
     Raises:
         LocalKubeError: what was downloaded is not what was pinned.
     """
-    bench.step(f"fetch {module.rsplit('/', 1)[-1]} {version}")
+    bench.step(f"fetch {_short(module)} {version}")
     answer = json.loads(run(["go", "mod", "download", "-json", f"{module}@{version}"], env={**bench.env, **BUILD_ENV}))
     if answer.get("Sum") != checksum:
         raise LocalKubeError(
@@ -35,6 +36,11 @@ def module_dir(bench: Workbench, module: str, version: str, checksum: str) -> Pa
             "do not go on: the module was changed on its way here; remove it with `go clean -modcache` and try again",
         )
     return Path(answer["Dir"])
+
+
+def _short(module: str) -> str:
+    """The name of a module as people call it: without host, owner and the version that is part of its path."""
+    return re.sub(r"/v\d+$", "", module).rsplit("/", 1)[-1]
 
 
 def writable_copy(source: Path, target: Path) -> Path:

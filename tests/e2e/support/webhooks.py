@@ -10,7 +10,8 @@ import hmac
 import json
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -70,9 +71,15 @@ def example(event: str, padding: int = 0) -> Delivery:
     return Delivery(event, json.dumps(payload).encode(), str(uuid4()))
 
 
-def digest(body: bytes) -> str:
+def passed_on(delivery: Delivery) -> Received:
+    """What the receiver is handed of a delivery: the EventSource writes event and id into the body, too."""
+    added = {"X-GitHub-Event": delivery.event, "X-GitHub-Delivery": delivery.delivery}
+    return Received(delivery.delivery, delivery.event, _digest({**json.loads(delivery.body), **added}))
+
+
+def _digest(payload: object) -> str:
     """The same for equal JSON, however it is written."""
-    text = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -97,22 +104,29 @@ class Pipeline:
             _secret(self.namespace),
             _event_source(self.namespace),
             _sensor(self.namespace),
+            _receiver(self.namespace, self._image),
             service(self.namespace, "receiver", 8080),
         ):
             self.kube.create(manifest)
-        self.start_receiver()
-        for role in ("eventsource-name", "sensor-name"):
-            self.kube.await_ready(self.namespace, f"{role}={self.namespace}", READY_SECONDS)
+        self.kube.await_ready(self.namespace, "app=receiver", READY_SECONDS)
+        self.kube.await_ready(self.namespace, f"eventsource-name={self.namespace}", READY_SECONDS)
+        sensor = self.kube.await_ready(self.namespace, f"sensor-name={self.namespace}", READY_SECONDS)
+        # What was sent before a new Sensor listens for the first time is none of its business, and ready is earlier.
+        until("the Sensor to listen", lambda: self._listens(sensor["metadata"]["name"]), seconds=READY_SECONDS)
 
-    def start_receiver(self) -> None:
-        """Have somebody take what the Sensor sends."""
-        self.kube.create(_receiver(self.namespace, self._image))
-        self.kube.await_ready(self.namespace, "app=receiver")
+    def _listens(self, pod: str) -> bool:
+        return "Subscribing to subject" in self.kube.logs(self.namespace, pod)
 
-    def stop_receiver(self) -> None:
-        """Have nobody take what the Sensor sends; what was received is forgotten."""
-        self.kube.delete("Pod", "receiver", self.namespace, grace=0)
-        until("the receiver to be gone", lambda: not self.kube.find("Pod", "receiver", self.namespace), seconds=30)
+    @contextmanager
+    def without_sensor(self) -> Iterator[None]:
+        """Have the Sensor stand still, so that what is taken meanwhile lies in JetStream."""
+        (sensor,) = self.kube.list("Deployment", self.namespace, f"sensor-name={self.namespace}")
+        with (
+            # The controller would start it again at once.
+            self.kube.scaled("Deployment", "controller-manager", "argo-events", 0),
+            self.kube.scaled("Deployment", sensor["metadata"]["name"], self.namespace, 0),
+        ):
+            yield
 
     def post(self, delivery: Delivery, *, secret: str = SECRET, body: bytes | None = None) -> int:
         """Send one webhook, once, with another body than was signed where one is given; answers the status."""
@@ -198,7 +212,7 @@ def _called_like(namespace: str) -> Manifest:
     return {"name": namespace, "namespace": namespace}
 
 
-# Writes a line for each request; `digest` is the function above, which the pod does not have.
+# Writes a line for each request; `_digest` is the function above, which the pod does not have.
 RECEIVER = """
 import hashlib, http.server, json
 
