@@ -163,3 +163,14 @@ def test_old_generations_are_forgotten(store: Store) -> None:
 def test_a_recipe_that_needs_itself_is_refused() -> None:
     with pytest.raises(LocalKubeError, match="'b' needs 'a'"):
         digests([Recipe("a", {}, writes(""), needs=("b",)), Recipe("b", {}, writes(""), needs=("a",))])
+
+
+def test_a_download_runs_beside_as_many_builds_as_there_are_cores(store: Store) -> None:
+    names = [f"compile-{number}" for number in range(os.cpu_count() or 1)]
+    all_there = threading.Barrier(len(names) + 1, timeout=20)
+
+    def meets(_: Workbench) -> None:
+        all_there.wait()
+
+    compiles = [Recipe(name, {}, meets) for name in names]
+    build([*compiles, Recipe("download", {}, meets, downloads=True)], [*names, "download"], store, Progress())

@@ -23,6 +23,7 @@ from localkube.errors import LocalKubeError
 from localkube.progress import Progress
 
 KEPT_GENERATIONS = 2
+DOWNLOADS_AT_ONCE = 1
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,8 @@ def digests(recipes: Iterable[Recipe]) -> dict[str, str]:
 def build(recipes: Iterable[Recipe], wanted: Iterable[str], store: Store, progress: Progress) -> dict[str, Path]:
     """Have the wanted components and all that they need; answers name → output folder, the needed ones included.
 
-    What is finished is taken as it is. The rest is built, as many side by side as there are cores, those first on
-    which the longest chain of others waits.
+    What is finished is taken as it is. The rest is built, as many side by side as there are cores and a download
+    besides, those first on which the longest chain of others waits.
 
     Raises:
         LocalKubeError: a build failed. Those that ran beside it are ended; what they did is kept for the next time.
@@ -164,13 +165,14 @@ def _run_in_order(
     waiting = _by_urgency(known, to_build)
     stop = threading.Event()
     running: dict[Future[Path], str] = {}
-    cores = os.cpu_count() or 1
-    with ThreadPoolExecutor(max_workers=cores) as pool:
+    places = {False: os.cpu_count() or 1, True: DOWNLOADS_AT_ONCE}
+    with ThreadPoolExecutor(max_workers=sum(places.values())) as pool:
         try:
             while waiting or running:
                 for name in [name for name in waiting if finished.keys() >= set(known[name].needs)]:
-                    if len(running) >= cores:
-                        break
+                    alike = [other for other in running.values() if known[other].downloads == known[name].downloads]
+                    if len(alike) >= places[known[name].downloads]:
+                        continue
                     waiting.remove(name)
                     needs = {need: finished[need] for need in known[name].needs}
                     running[pool.submit(store.obtain, known[name], digest[name], needs, progress, stop)] = name

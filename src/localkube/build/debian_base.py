@@ -45,9 +45,15 @@ def recipes() -> list[Recipe]:
     roots = hashlib.sha256(tls_roots.bundle().read_bytes()).hexdigest()
     common = {"suite": SUITE, "revision": REVISION, "left-out": " ".join(LEFT_OUT)}
     return [
-        Recipe("debian-base", {**common, "tls-roots": roots, "name": versions.BUILT_BASE_IMAGE}, _build_base, cost=30),
-        Recipe("node-root", {**common, "packages": " ".join(NODE_PACKAGES)}, _build_node_root, cost=45),
-        Recipe("pod-root", {**common, "packages": " ".join(POD_PACKAGES)}, _build_pod_root, cost=6),
+        Recipe(
+            "debian-base",
+            {**common, "tls-roots": roots, "name": versions.BUILT_BASE_IMAGE},
+            _build_base,
+            cost=30,
+            downloads=True,
+        ),
+        Recipe("node-root", {**common, "packages": " ".join(NODE_PACKAGES)}, _build_node_root, cost=45, downloads=True),
+        Recipe("pod-root", {**common, "packages": " ".join(POD_PACKAGES)}, _build_pod_root, cost=6, downloads=True),
     ]
 
 

@@ -26,6 +26,7 @@ class Recipe:
         build: fills `Workbench.out`.
         needs: the names of the recipes whose outputs it reads.
         cost: CPU seconds that it took when measured on two cores, to order the work and to say what is left.
+        downloads: it waits for the network more than it computes, so it runs beside those that need the cores.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Recipe:
     build: Callable[[Workbench], None]
     needs: tuple[str, ...] = ()
     cost: int = 10
+    downloads: bool = False
 
     def digest(self, needed: Mapping[str, str]) -> str:
         """The hash of all inputs, own and needed ones (name → digest); 16 hexadecimal digits."""
