@@ -59,7 +59,7 @@ def apply(
     """
 
     def say(title: str) -> None:
-        progress.step("argo", title)
+        progress.step("install", title)
 
     parts = [component for component in COMPONENTS if component.part and component.part not in without]
     if not parts:
@@ -69,7 +69,7 @@ def apply(
     wait_ready(kubectl, parts, HEALTH, seconds, say)
     if "argo-events" not in without:
         bus.mend(kubectl, say)
-    progress.done("argo", f"{', '.join(part.name for part in parts)} ready")
+    progress.done("install", f"{', '.join(part.name for part in parts)} ready")
 
 
 def objects(
@@ -121,14 +121,14 @@ def images(without: Collection[str] = ()) -> list[str]:
 def remove(kubectl: Kubectl, parts: Collection[str], progress: Progress) -> None:
     """Take off the parts that were installed, their custom resources and the bus's volume included."""
     for part in parts:
-        progress.step("argo", f"remove {part}")
+        progress.step("install", f"remove {part}")
         # Definitions first, while the controllers still run: these free EventBus and the like of their finalizers.
         for kinds in ("customresourcedefinitions", REMOVABLE):
             kubectl.run(
                 "delete", kinds, f"--selector={PART}={part}", "--all-namespaces", "--ignore-not-found",
                 f"--timeout={GONE_WITHIN_SECONDS}s", timeout=GONE_WITHIN_SECONDS + 10,
             )  # fmt: skip
-    progress.done("argo", "removed")
+    progress.done("install", "removed")
 
 
 def _upstream(manifests: Path, name: str) -> list[Manifest]:
