@@ -15,6 +15,7 @@ import click
 from localkube import cluster as clusters
 from localkube import doctor, logs, state
 from localkube.cluster import UpSettings
+from localkube.components import PARTS
 from localkube.consent import Consent, can_ask, given_beforehand
 from localkube.errors import LocalKubeError
 from localkube.progress import Progress
@@ -25,7 +26,6 @@ R = TypeVar("R")
 
 DEFAULT_NAME = "pressplay"
 NOT_READY = 1
-PARTS = ("argo", "argo-events")
 
 
 def _explains_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -62,7 +62,7 @@ def cluster() -> None:
 @click.option("--without", multiple=True, type=click.Choice(PARTS), help="Leave out a part of Argo; may be repeated.")
 @click.option(
     "--images", type=click.Choice(["auto", "pull", "build"]), default="auto", show_default=True,
-    help="Pull upstream's images, build them from packages, or pull where a registry answers.",
+    help="pull takes upstream's images; build makes them from packages; auto pulls where a registry answers.",
 )  # fmt: skip
 @click.option(
     "--ui-port", type=click.IntRange(0, 65535), default=None,
@@ -73,8 +73,7 @@ def up(name: str, yes: bool, provider: str, without: tuple[str, ...], images: st
     """Bring a cluster up, or what is missing of it; changes nothing where all is well."""
     settings = UpSettings(name=name, provider=provider, without=without, images=images, ui_port=ui_port)
     with Progress() as progress:
-        consent = Consent(given_beforehand(yes), _asking(progress) if can_ask() else None, progress.say)
-        record = clusters.up(settings, consent, progress)
+        record = clusters.up(settings, _consent(yes, progress), progress)
     click.echo(f"Cluster {name} is ready.")
     click.echo(f'  use it:   eval "$(pressplay cluster env{_name_flag(name)})" && kubectl get pods --all-namespaces')
     if "argo" not in record.without:
@@ -89,7 +88,7 @@ def up(name: str, yes: bool, provider: str, without: tuple[str, ...], images: st
 def down(name: str, yes: bool, everything: bool) -> None:
     """Remove a cluster and all that belongs to it. The cache of builds stays."""
     with Progress() as progress:
-        consent = Consent(given_beforehand(yes), _asking(progress) if can_ask() else None, progress.say)
+        consent = _consent(yes, progress)
         removed = clusters.down_all(consent, progress) if everything else clusters.down(name, consent, progress)
     for line in removed:
         click.echo(line)
@@ -138,8 +137,7 @@ def load(name: str, images: tuple[str, ...]) -> None:
 def build(folder: Path, tag: str, dockerfile: Path | None, images: str, yes: bool) -> None:
     """Build the Dockerfile in DIR on the engine, with or without a registry for its base image."""
     with Progress() as progress:
-        consent = Consent(given_beforehand(yes), _asking(progress) if can_ask() else None, progress.say)
-        clusters.build_image(folder, tag, dockerfile, images, consent, progress)
+        clusters.build_image(folder, tag, dockerfile, images, _consent(yes, progress), progress)
     click.echo(f"{tag} is built; `pressplay cluster load {tag}` brings it into a cluster")
 
 
@@ -179,12 +177,12 @@ def ui(name: str) -> None:
     click.echo(f"Bearer {token}")
 
 
-def _asking(progress: Progress) -> Callable[[str], bool]:
+def _consent(yes: bool, progress: Progress) -> Consent:
     def ask(question: str) -> bool:
         with progress.paused():
             return click.confirm(question, err=True)
 
-    return ask
+    return Consent(given_beforehand(yes), ask if can_ask() else None, progress.say)
 
 
 def _name_flag(name: str) -> str:

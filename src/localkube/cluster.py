@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localkube import engines, paths, state, tools
-from localkube.addons import install
+from localkube.addons import argo, install
 from localkube.addons.apply import wait_ready
-from localkube.addons.argo import UI_TOKEN_SECRET
 from localkube.build import catalogue
 from localkube.build.catalogue import Built
 from localkube.components import expected
@@ -97,6 +96,7 @@ def _record(settings: UpSettings, known: ClusterRecord | None, source: ImageSour
         return replace(known, without=tuple(part for part in known.without if part in settings.without))
     # A creation that was cut off may hold the port that it had chosen; it goes before the next one begins.
     port = known.ui_port if known and settings.ui_port in (None, known.ui_port) else ui_port(settings.ui_port)
+    # The context is called as kind calls it.
     return ClusterRecord(settings.name, "kind", source, settings.without, port, context=f"kind-{settings.name}")
 
 
@@ -244,7 +244,7 @@ def ui(record: ClusterRecord) -> tuple[str, str]:
         raise LocalKubeError(
             f"cluster {record.name} carries no Argo Workflows", f"`pressplay cluster up --name {record.name}` adds it"
         )
-    secret = tools.kubectl(record).get_json("secret", UI_TOKEN_SECRET, "--namespace=argo")
+    secret = tools.kubectl(record).get_json("secret", argo.UI_TOKEN_SECRET, f"--namespace={argo.NAMESPACE}")
     token = base64.b64decode(secret["data"]["token"]).decode()
     return _ui_address(record), token
 
@@ -252,5 +252,7 @@ def ui(record: ClusterRecord) -> tuple[str, str]:
 def _ui_address(record: ClusterRecord) -> str:
     if record.ui_port:
         return f"http://localhost:{record.ui_port}"
-    forward = f"kubectl --namespace argo port-forward service/argo-server {DEFAULT_UI_PORT}:2746"
+    forward = (
+        f"kubectl --namespace {argo.NAMESPACE} port-forward service/argo-server {DEFAULT_UI_PORT}:{argo.SERVER_PORT}"
+    )
     return f"http://localhost:{DEFAULT_UI_PORT} while `{forward}` runs"

@@ -1,10 +1,13 @@
-"""What a cluster of ours consists of, as a table: the one place that knows names, namespaces and kinds of workloads."""
+"""What a cluster of ours consists of, as a table: what is waited for, what `status` lists, whose logs `logs` shows."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
+
+# What of Argo can be left out of a cluster.
+PARTS = ("argo", "argo-events")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ ACCOUNT = "demo"
 TASKS = ("numbers", "primes", "squares", "report")
 ENDED = ("Succeeded", "Failed", "Error")
 DEADLINE_SECONDS = 300
+TASK_COST = 10  # CPU seconds that starting a pod and its three containers takes, Argo's own included
 POLL_SECONDS = 0.3
 INTERRUPTED = 130
 
@@ -91,7 +92,7 @@ def follow(kubectl: Kubectl, name: str, progress: Progress) -> Ended:
         LocalKubeError: it did not end in time.
     """
     began = time.monotonic()
-    progress.plan(dict.fromkeys(TASKS, 0))
+    progress.plan(dict.fromkeys(TASKS, TASK_COST))
     shown: dict[str, str] = {}
     while time.monotonic() < began + DEADLINE_SECONDS:
         status = kubectl.get_json("workflow", name, f"--namespace={NAMESPACE}").get("status", {})
@@ -136,13 +137,14 @@ def summary(name: str, ended: Ended, address: str, cluster: str) -> str:
     """What is printed at the end: the result, and how to look at it."""
     option = "" if cluster == DEFAULT_NAME else f" --name {cluster}"
     page, _, forward = address.partition(" ")
+    port = page.rpartition(":")[2]
     lines = [
         f"Workflow {name} {ended.phase.lower()} in {duration(ended.seconds)}: {ended.said}".rstrip(": "),
         "",
         "Look at it in the Argo UI:",
         f"  {page}/workflows/{NAMESPACE}/{name}" + (f"  ({forward})" if forward else ""),
         f"  pressplay cluster ui{option}        # prints what to log in with",
-        "From another computer, first: ssh -L PORT:localhost:PORT THIS-MACHINE, with the port of that address.",
+        f"From another computer, first: ssh -L {port}:localhost:{port} THIS-MACHINE",
         "",
         "Or in the terminal:",
         f'  eval "$(pressplay cluster env{option})"',

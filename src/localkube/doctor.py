@@ -57,6 +57,7 @@ class Need:
         command: what installs it.
         least: the lowest version that will do.
         asking: the arguments that make it print its version.
+        always: it is needed also where images can be pulled.
     """
 
     name: str
@@ -64,19 +65,21 @@ class Need:
     command: str
     least: tuple[int, ...] = ()
     asking: tuple[str, ...] = ("--version",)
+    always: bool = False
 
 
 NEEDS = (
     Need(
         "go",
-        "builds Kubernetes, Argo and NATS",
-        "install Go 1.25 or newer from your package manager or https://go.dev/dl and put it in PATH",
-        (1, 25),
+        "builds kubectl, kind, helm and argo, and where images cannot be pulled Kubernetes, Argo and NATS",
+        "install Go 1.26 or newer from your package manager or https://go.dev/dl and put it in PATH",
+        (1, 26),
         ("version",),
+        always=True,
     ),
     Need("git", "fetches some Go modules", "sudo apt-get install git"),
     Need("node", "builds the Argo UI", "install Node.js 20 or newer from your package manager", (20,)),
-    Need("npm", "builds the Argo UI", "install npm 10 or newer (it comes with Node.js)", (9,)),
+    Need("npm", "builds the Argo UI", "install npm 9 or newer (it comes with Node.js)", (9,)),
     Need("mmdebstrap", "makes the base image from Debian's packages", "sudo apt-get install mmdebstrap"),
 )
 BROUGHT = ("kubectl", "kind", "helm", "argo")
@@ -91,7 +94,7 @@ def diagnose() -> list[Finding]:
     return [
         finding,
         _registry_finding(reachable=pullable),
-        *(look_for_program(need, optional=pullable) for need in NEEDS),
+        *(look_for_program(need, optional=pullable and not need.always) for need in NEEDS),
         *look_for_tools(BROUGHT),
         *judge_machine(machine, engine),
     ]

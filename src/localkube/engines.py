@@ -26,9 +26,10 @@ def obtain(consent: Consent, progress: Progress, recorded: str = "") -> Engine:
     # An engine that was installed since does not have the clusters that ours carries.
     engine = None if recorded == EngineHome().host else find_engine()
     if recorded and engine and engine.address != recorded:
+        way = f"set DOCKER_HOST={recorded}" if "://" in recorded else "`unset DOCKER_HOST`, or stop the other one"
         raise LocalKubeError(
             f"the cluster is on the engine {recorded}, but {engine.address} answers",
-            f"start that engine, or set DOCKER_HOST={recorded}; a cluster cannot move from one to another",
+            f"start that engine, or {way}; a cluster cannot move from one to another",
         )
     _refuse_hopeless(engine)
     return engine or _own(consent, progress)

@@ -37,4 +37,8 @@ class CommandFailed(LocalKubeError):
         self.argv = tuple(argv)
         self.returncode = returncode
         self.output = output
-        self.log = log
+
+    @property
+    def last_line(self) -> str:
+        """The last line of what it printed, where most programs say what is wrong."""
+        return (self.output.strip().splitlines() or ["no answer"])[-1].strip()

@@ -6,14 +6,13 @@ import gzip
 from contextlib import suppress
 from pathlib import Path
 
-# Feature → the kernel's switch, and its module where it may be one.
+# What a container engine and kube-proxy ask of the kernel: feature → its switch, and its module where it may be one.
 FEATURES = {
     "overlay file systems": ("CONFIG_OVERLAY_FS", "overlay"),
     "network bridges": ("CONFIG_BRIDGE", "bridge"),
     "virtual network pairs": ("CONFIG_VETH", "veth"),
     "nf_tables": ("CONFIG_NF_TABLES", "nf_tables"),
     "network address translation": ("CONFIG_NF_NAT", "nf_nat"),
-    "bridge netfilter": ("CONFIG_BRIDGE_NETFILTER", "br_netfilter"),
 }
 
 

@@ -55,7 +55,7 @@ class Kubectl:
         context = (f"--context={self.context}",) if self.context else ()
         return [str(self.binary), f"--kubeconfig={self.kubeconfig}", *context, *args]
 
-    def run(self, *args: str, stdin: str | None = None, timeout: float | None = ANSWER_SECONDS) -> str:
+    def run(self, *args: str, stdin: str = "", timeout: float | None = ANSWER_SECONDS) -> str:
         """Run kubectl and return what it printed.
 
         Raises:
@@ -88,19 +88,5 @@ class Kubectl:
         if items:
             self.run(
                 "apply", "--server-side", "--force-conflicts", f"--field-manager={FIELD_MANAGER}", "--filename=-",
-                stdin=as_list(items),
+                stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}),
             )  # fmt: skip
-
-    def delete(self, objects: Iterable[Mapping[str, Any]], *, timeout: float = ANSWER_SECONDS) -> None:
-        """Delete the objects and wait until they are gone; those that are not there are passed over."""
-        items = [dict(item) for item in objects]
-        if items:
-            self.run(
-                "delete", "--ignore-not-found", f"--timeout={timeout:.0f}s", "--filename=-",
-                stdin=as_list(items), timeout=timeout + 10,
-            )  # fmt: skip
-
-
-def as_list(items: list[dict[str, Any]]) -> str:
-    """The objects as one `List`, which kubectl reads in one go."""
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})

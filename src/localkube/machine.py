@@ -40,13 +40,6 @@ NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
 NEEDED_CAPABILITIES = frozenset(
     {"CHOWN", "DAC_OVERRIDE", "FOWNER", "MKNOD", "NET_ADMIN", "SETGID", "SETUID", "SYS_ADMIN", "SYS_CHROOT"}
 )
-INDISPENSABLE = (
-    "overlay file systems",
-    "network bridges",
-    "virtual network pairs",
-    "nf_tables",
-    "network address translation",
-)
 
 
 @dataclass(frozen=True)
@@ -75,7 +68,6 @@ class Machine:
     Attributes:
         system: the operating system, as `uname -s` says.
         architecture: the processor, as `uname -m` says.
-        root: whether we may change it.
         cores: processors that we may use.
         memory: bytes, all that the machine has or that our control group allows.
         disks: the folders that grow.
@@ -90,7 +82,6 @@ class Machine:
 
     system: str
     architecture: str
-    root: bool
     cores: int
     memory: int
     disks: tuple[Disk, ...] = ()
@@ -128,15 +119,14 @@ def inspect(engine: Engine | None = None, *, root: Path = Path("/")) -> Machine:
         root: where /proc, /sys, /boot and /lib are.
     """
     disks = _disks(engine)
-    system, architecture, uid = platform.system(), platform.machine().lower(), os.geteuid()
+    system, architecture = platform.system(), platform.machine().lower()
     if system != "Linux":
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return Machine(system, architecture, uid == 0, os.cpu_count() or 1, memory, disks)
+        return Machine(system, architecture, os.cpu_count() or 1, memory, disks)
     version, controllers = kernel.cgroups(root)
     return Machine(
         system=system,
         architecture=architecture,
-        root=uid == 0,
         cores=len(os.sched_getaffinity(0)),
         memory=kernel.memory(root),
         disks=disks,
@@ -210,7 +200,7 @@ def check_controllers(machine: Machine) -> Problem | None:
 
 def check_features(machine: Machine) -> Problem | None:
     """What a container engine and kube-proxy ask of the kernel."""
-    lacking = [name for name in INDISPENSABLE if machine.features.get(name) is False]
+    lacking = [name for name in kernel.FEATURES if machine.features.get(name) is False]
     if not lacking:
         return None
     modules = " ".join(kernel.FEATURES[name][1] for name in lacking)
@@ -291,13 +281,13 @@ def problems(machine: Machine, checks: Iterable[Check]) -> list[Problem]:
     return [problem for check in checks if (problem := check(machine))]
 
 
-def port_is_free(port: int, address: str = "127.0.0.1") -> bool:
-    """Whether a server could listen there now."""
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen there on 127.0.0.1 now."""
+    with socket.socket() as probe:
         # As servers do: connections that are just ending do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((address, port))
+            probe.bind(("127.0.0.1", port))
         except OSError as error:
             if error.errno in (errno.EADDRINUSE, errno.EACCES):
                 return False
@@ -305,10 +295,10 @@ def port_is_free(port: int, address: str = "127.0.0.1") -> bool:
     return True
 
 
-def free_port(address: str = "127.0.0.1") -> int:
-    """A TCP port that nobody has now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((address, 0))
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
 

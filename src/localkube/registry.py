@@ -41,16 +41,16 @@ def image_source(wish: str, engine: Engine, say: Callable[[str], None]) -> Image
 
 
 def _without_registry(wish: str, failed: CommandFailed, say: Callable[[str], None]) -> ImageSource:
-    reason = (failed.output.strip().splitlines() or ["no answer"])[-1]
+    refusal = f"{failed.argv[-1]} cannot be pulled"
     if wish == "pull":
         raise LocalKubeError(
-            f"{failed.argv[-1]} cannot be pulled: {reason}",
+            f"{refusal}: {failed.last_line}",
             "check the engine's network and proxy, or leave out `--images pull` to have images built from packages",
         )
     if sys.platform != "linux":
         raise LocalKubeError(
-            f"{failed.argv[-1]} cannot be pulled: {reason}",
+            f"{refusal}: {failed.last_line}",
             "check the engine's network and proxy; without a registry images can be built on Linux only",
         )
-    say(f"{failed.argv[-1]} cannot be pulled ({reason}): images are built from packages instead")
+    say(f"{refusal} ({failed.last_line}): images are built from packages instead")
     return "built"

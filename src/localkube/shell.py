@@ -1,4 +1,4 @@
-"""Running other programs: the one place that starts a subprocess and turns its failure into an error.
+"""Running other programs to their end, and turning their failure into an error that a user can read.
 
 Nothing here goes through a shell: arguments are passed as a list.
 """
@@ -8,16 +8,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tempfile
 import threading
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from localkube.errors import CommandFailed, LocalKubeError
 
 TAIL_BYTES = 8192
 POLL_SECONDS = 0.2
+# The exit code of what we ended ourselves, as timeout(1) has it.
+STOPPED = 124
 
 
 def run(
@@ -25,11 +26,8 @@ def run(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    stdin: str | None = None,
+    stdin: str = "",
     timeout: float | None = None,
-    log: Path | None = None,
-    stop: threading.Event | None = None,
-    keep_open: tuple[int, ...] = (),
 ) -> str:
     """Run a program to its end and return its standard output.
 
@@ -37,76 +35,89 @@ def run(
         argv: the program and its arguments.
         cwd: the folder to run it in.
         env: variables laid over this process's own.
-        stdin: text for its standard input; without it the input is empty.
+        stdin: text for its standard input.
         timeout: seconds after which it is killed.
-        log: a file to which both outputs are appended instead; the answer is then empty.
-        stop: with `log`: ends the program as soon as it is set.
-        keep_open: with `log`: file descriptors that it inherits, so that a lock outlives us as long as it runs.
 
     Raises:
         CommandFailed: it ended with a code other than 0, or was killed after `timeout` (code 124).
         LocalKubeError: there is no such program.
     """
     words = [str(word) for word in argv]
-    merged = {**os.environ, **env} if env is not None else None
     try:
-        if log is not None:
-            return _run_into_log(words, cwd, merged, stdin, timeout, log, stop or threading.Event(), keep_open)
         done = subprocess.run(
-            words, cwd=cwd, env=merged, input=stdin if stdin is not None else "",
+            words, cwd=cwd, env=_over_our_own(env), input=stdin,
             capture_output=True, text=True, errors="replace", timeout=timeout, check=False,
         )  # fmt: skip
     except FileNotFoundError:
-        raise LocalKubeError(
-            f"the program {words[0]!r} was not found", "`pressplay cluster doctor` names what installs it"
-        ) from None
+        raise _not_found(words) from None
     except subprocess.TimeoutExpired as expired:
-        raise CommandFailed(words, 124, f"no end after {expired.timeout:.0f} s", log) from None
+        raise CommandFailed(words, STOPPED, f"no end after {expired.timeout:.0f} s") from None
     if done.returncode != 0:
         raise CommandFailed(words, done.returncode, done.stdout[-TAIL_BYTES:] + done.stderr[-TAIL_BYTES:])
     return done.stdout
 
 
-def _run_into_log(
-    words: Sequence[str],
-    cwd: Path | None,
-    env: Mapping[str, str] | None,
-    stdin: str | None,
-    timeout: float | None,
+def run_into_log(
+    argv: Sequence[str | Path],
     log: Path,
-    stop: threading.Event,
-    keep_open: tuple[int, ...],
-) -> str:
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stop: threading.Event | None = None,
+    keep_open: tuple[int, ...] = (),
+) -> None:
+    """Run a program to its end, both its outputs appended to a file.
+
+    Args:
+        argv: the program and its arguments.
+        log: the file.
+        cwd: the folder to run it in.
+        env: variables laid over this process's own.
+        stop: ends the program as soon as it is set.
+        keep_open: file descriptors that it inherits, so that a lock outlives us as long as it runs.
+
+    Raises:
+        CommandFailed: it ended with a code other than 0, or was stopped (code 124); names the log.
+        LocalKubeError: there is no such program.
+    """
+    words = [str(word) for word in argv]
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as sink, tempfile.TemporaryFile() as source:
+    with log.open("ab") as sink:
         sink.write(f"$ {' '.join(words)}\n".encode())
         sink.flush()
         start = sink.tell()
-        source.write((stdin or "").encode())
-        source.seek(0)
-        # A group of its own, so that ending it ends the compilers and linkers below it as well.
-        process = subprocess.Popen(
-            words, cwd=cwd, env=env, stdin=source, stdout=sink, stderr=subprocess.STDOUT,
-            start_new_session=True, pass_fds=keep_open,
-        )  # fmt: skip
-        code = _await_end(process, timeout, stop)
+        try:
+            # A group of its own, so that ending it ends the compilers and linkers below it as well.
+            process = subprocess.Popen(
+                words, cwd=cwd, env=_over_our_own(env), stdin=subprocess.DEVNULL, stdout=sink,
+                stderr=subprocess.STDOUT, start_new_session=True, pass_fds=keep_open,
+            )  # fmt: skip
+        except FileNotFoundError:
+            raise _not_found(words) from None
+        code = _await_end(process, stop or threading.Event())
     if code != 0:
         with log.open("rb") as written:
             written.seek(max(start, log.stat().st_size - TAIL_BYTES))
             raise CommandFailed(words, code, written.read().decode(errors="replace"), log)
-    return ""
 
 
-def _await_end(process: subprocess.Popen[bytes], timeout: float | None, stop: threading.Event) -> int:
-    """Wait for the end, at most `timeout` seconds and only while `stop` is not set; answers the exit code."""
-    deadline = None if timeout is None else time.monotonic() + timeout
+def _over_our_own(env: Mapping[str, str] | None) -> dict[str, str]:
+    return {**os.environ, **(env or {})}
+
+
+def _not_found(words: Sequence[str]) -> LocalKubeError:
+    return LocalKubeError(
+        f"the program {words[0]!r} was not found", "`pressplay cluster doctor` names what installs it"
+    )
+
+
+def _await_end(process: subprocess.Popen[bytes], stop: threading.Event) -> int:
+    """Wait for the end as long as `stop` is not set; answers the exit code."""
     try:
-        while True:
-            try:
+        while not stop.is_set():
+            with suppress(subprocess.TimeoutExpired):
                 return process.wait(POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                if stop.is_set() or (deadline is not None and time.monotonic() > deadline):
-                    return 124
+        return STOPPED
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)

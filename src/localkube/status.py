@@ -69,9 +69,7 @@ def status_of(record: ClusterRecord) -> Status:
 
 
 def _unreachable(record: ClusterRecord, error: LocalKubeError) -> Status:
-    reason = (
-        error.output.strip().splitlines()[-1] if isinstance(error, CommandFailed) and error.output else error.message
-    )
+    reason = error.last_line if isinstance(error, CommandFailed) else error.message
     return Status(
         name=record.name, provider=record.provider, images=record.images, version="", components=(),
         network_policies="unknown", summary=f"the API server does not answer ({reason})", ready=False,

@@ -1,6 +1,7 @@
-"""The versions of all that a cluster carries: the same whether pulled or built.
+"""The versions of what a cluster carries, the same whether pulled or built.
 
-Those that are compiled from the module `build/modules/kit` stand in its go.mod; a test holds both together.
+Save one thing: upstream's node image brings an etcd, a CoreDNS and a provisioner of volumes of its own. What is
+compiled from the module `build/modules/kit` stands in its go.mod; a test holds both together.
 """
 
 from __future__ import annotations

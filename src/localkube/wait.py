@@ -16,7 +16,6 @@ def until(
     *,
     seconds: float,
     remedy: str = "",
-    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Wait until `holds()` is true.
 
@@ -28,8 +27,8 @@ def until(
     Raises:
         LocalKubeError: it did not come true in time.
     """
-    deadline = clock() + seconds
+    deadline = time.monotonic() + seconds
     while not holds():
-        if clock() > deadline:
+        if time.monotonic() > deadline:
             raise LocalKubeError(f"waited {seconds:.0f} s for {what}, in vain", remedy)
         time.sleep(POLL_SECONDS)

@@ -31,6 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that kill clusters come last; a test's time does not include bringing the cluster up."""
     ours = [item for item in items if item.path.parent == HERE]
     for item in ours:
+        item.add_marker(pytest.mark.cluster)
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(TEST_SECONDS, func_only=True))
     last = [item for item in ours if item.path.name == "test_lifecycle.py"]

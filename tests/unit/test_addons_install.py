@@ -142,11 +142,6 @@ def test_every_object_says_to_which_part_it_belongs_claims_included(cluster: Fak
     assert claim["metadata"]["labels"] == {install.PART: "argo-events"}
 
 
-def test_the_images_of_parts_left_out_are_not_needed() -> None:
-    assert [name for name in install.images(("argo-events",)) if "nats" in name or "events" in name] == []
-    assert set(install.images(("argo",))) | set(install.images(("argo-events",))) == set(install.images())
-
-
 def test_what_does_not_get_ready_is_named_with_its_reason(cluster: FakeCluster) -> None:
     waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
     pod = item("Pod", "web-1", status={"containerStatuses": [waiting]})

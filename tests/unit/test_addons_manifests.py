@@ -11,6 +11,9 @@ import pytest
 
 from localkube.addons import argo, argo_events, nats
 from localkube.addons.objects import edited
+from localkube.build import argo as argo_build
+from localkube.build import argo_events as argo_events_build
+from localkube.build import nats_image
 from localkube.kubectl import Manifest
 
 CREDENTIALS = nats.Credentials("a certificate", "a key", "a password")
@@ -78,8 +81,8 @@ def test_workloads_run_the_images_that_are_brought_and_never_pull_them_anew(
 ) -> None:
     objects = [*argo.manifests(workflows), *argo_events.manifests(events), *nats.manifests(CREDENTIALS)]
     containers = [only_container(item) for item in objects if item["kind"] in ("Deployment", "StatefulSet")]
-    brought = {*argo.images(), *argo_events.images(), *nats.images()}
-    assert {container["image"] for container in containers} <= brought
+    built = {argo_build.CONTROLLER_IMAGE, argo_build.SERVER_IMAGE, argo_events_build.IMAGE, nats_image.IMAGE}
+    assert {container["image"] for container in containers} == built
     assert {container["imagePullPolicy"] for container in containers} == {"IfNotPresent"}
 
 
@@ -91,7 +94,7 @@ def test_the_server_acts_with_the_callers_own_token(workflows: list[Manifest]) -
 def test_the_controller_gives_the_pods_it_makes_the_executor_that_is_brought(workflows: list[Manifest]) -> None:
     controller = only_container(find(argo.manifests(workflows), "Deployment", "workflow-controller"))
     place = controller["args"].index("--executor-image")
-    assert controller["args"][place + 1] in argo.images()
+    assert controller["args"][place + 1] == argo_build.EXECUTOR_IMAGE
 
 
 def test_the_executor_is_configured_as_json_which_the_controller_reads(workflows: list[Manifest]) -> None:
@@ -131,7 +134,7 @@ def test_the_default_account_of_a_namespace_is_not_made_anew() -> None:
 def test_argo_events_hands_its_image_and_pull_policy_on(events: list[Manifest]) -> None:
     controller = only_container(find(argo_events.manifests(events), "Deployment", "controller-manager"))
     told = {variable["name"]: variable.get("value") for variable in controller["env"]}
-    assert told["ARGO_EVENTS_IMAGE"] in argo_events.images()
+    assert told["ARGO_EVENTS_IMAGE"] == argo_events_build.IMAGE
     assert told["IMAGE_PULL_POLICY"] == "IfNotPresent"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from localkube.build.cache import KEPT_GENERATIONS, Store, build, digests
 from localkube.build.recipe import Recipe, Workbench
@@ -147,8 +149,11 @@ def test_after_a_kill_the_next_build_waits_until_what_was_started_has_ended(stor
     def work(bench: Workbench) -> None:
         seen.append((marks / "end").exists())
 
-    second = threading.Thread(target=lambda: build([Recipe("slow", {}, work)], ["slow"], store, Progress()))
+    shown = io.StringIO()
+    progress = Progress(Console(file=shown))
+    second = threading.Thread(target=lambda: build([Recipe("slow", {}, work)], ["slow"], store, progress))
     second.start()
+    until("the second build to wait", lambda: "wait for the process that builds it" in shown.getvalue(), seconds=20)
     (marks / "go").touch()
     second.join(20)
     assert seen == [True]

@@ -84,6 +84,7 @@ def test_the_end_names_page_and_commands() -> None:
     assert told.splitlines()[0] == "Workflow primes-x succeeded in 9 s: 46 primes"
     assert "http://localhost:2746/workflows/demo/primes-x" in told
     assert "pressplay cluster ui " in told
+    assert "ssh -L 2746:localhost:2746 " in told
 
 
 def test_the_end_names_a_cluster_that_is_not_the_usual_one() -> None:

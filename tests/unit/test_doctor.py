@@ -16,9 +16,7 @@ from localkube.engine import Engine
 from localkube.errors import LocalKubeError
 from localkube.machine import GIB, Machine
 
-MACHINE = Machine(
-    "Linux", "x86_64", True, 2, 8 * GIB, cgroup_version=1, controllers=frozenset(), namespaces=frozenset()
-)
+MACHINE = Machine("Linux", "x86_64", 2, 8 * GIB, cgroup_version=1, controllers=frozenset(), namespaces=frozenset())
 NEED = Need("tool", "builds things", "sudo apt-get install tool", (1, 25), ("version",))
 
 

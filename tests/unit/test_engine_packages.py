@@ -80,12 +80,6 @@ def test_package_lists_that_another_program_refreshes_are_waited_for(
     assert len(calls.read_text().splitlines()) == 2
 
 
-def test_what_is_needed_may_be_a_file(tmp_path: Path) -> None:
-    (tmp_path / "header.h").touch()
-    needed = {str(tmp_path / "header.h"): "there-dev", str(tmp_path / "none.h"): "missing-dev"}
-    assert packages.missing_packages(needed) == ["missing-dev"]
-
-
 def test_an_interrupted_installation_is_finished_first(apt: Apt, tmp_path: Path) -> None:
     mark = tmp_path / "mended"
     told = "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import socket
 import sys
@@ -19,7 +18,6 @@ from localkube.machine import GIB, Disk, Machine, inspect, port_is_free, problem
 GOOD = Machine(
     system="Linux",
     architecture="x86_64",
-    root=True,
     cores=2,
     memory=16 * GIB,
     disks=(Disk("builds", Path("/c"), 1, 40 * GIB, 15 * GIB), Disk("images", Path("/d"), 1, 40 * GIB, 5 * GIB)),
@@ -59,7 +57,6 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads what only Linu
 def test_this_machine_is_read() -> None:
     found = inspect()
     assert found.linux
-    assert found.root == (os.geteuid() == 0)
     assert found.cores >= 1
     assert {"net", "pid"} <= found.namespaces
     assert all(disk.free > 0 for disk in found.disks)

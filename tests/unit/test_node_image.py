@@ -42,7 +42,8 @@ def test_a_built_node_brings_its_network_and_names_its_versions() -> None:
 def test_a_stock_node_is_left_to_kind_and_its_port_stays_on_this_machine() -> None:
     config = kind_config("docker.io/kindest/node:v1", 2746, built=False)
     (node,) = config["nodes"]
-    assert "disableDefaultCNI" not in json.dumps(config).replace('"disableDefaultCNI": false', "")
+    assert config["networking"]["disableDefaultCNI"] is False
+    assert [json.loads(patch)["kind"] for patch in config["kubeadmConfigPatches"]] == ["KubeletConfiguration"]
     assert node["extraPortMappings"][0]["listenAddress"] == "127.0.0.1"
 
 

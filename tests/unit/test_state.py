@@ -19,7 +19,10 @@ def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_record_is_found_as_it_was_saved() -> None:
-    record = ClusterRecord("one", "kind", "built", ("argo",), 2746, "image", "kind-one", complete=True)
+    record = ClusterRecord(
+        "one", "kind", "built", without=("argo",), ui_port=2746, node_image="image", engine="docker",
+        context="kind-one", complete=True,
+    )  # fmt: skip
     record.save()
     assert state.find("one") == record
     assert state.names() == ["one"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localkube import versions
+from localkube import doctor, versions
 from localkube.build import kit
 
 
@@ -38,6 +38,14 @@ def test_every_staging_module_has_the_version_of_its_kubernetes() -> None:
     replaced = re.findall(r"^\s*(k8s\.io/\S+) => \1 (v\S+)$", text, re.MULTILINE)
     assert len(replaced) > 25
     assert {version for _, version in replaced} == {wanted}
+
+
+def test_the_go_that_the_doctor_asks_for_compiles_what_is_built() -> None:
+    (asked,) = [need.least for need in doctor.NEEDS if need.name == "go"]
+    wanted = [
+        re.findall(r"^go (\d+)\.(\d+)", path.read_text(), re.MULTILINE)[0] for path in kit.MODULES.glob("*/go.mod")
+    ]
+    assert asked == max((int(major), int(minor)) for major, minor in wanted)
 
 
 def test_a_changed_source_is_another_build(tmp_path: Path) -> None:

@@ -35,11 +35,6 @@ UI_TOKEN_SECRET = "argo-ui-token"  # noqa: S105 the name of one
 SANDBOX = ("default", "default")
 
 
-def images() -> list[str]:
-    """The images that it needs, the executor's included, which only workflows' pods name."""
-    return [CONTROLLER_IMAGE, SERVER_IMAGE, EXECUTOR_IMAGE]
-
-
 def manifests(upstream: Iterable[Manifest], *, ui_node_port: int | None = UI_NODE_PORT) -> list[Manifest]:
     """All objects of Argo Workflows, custom resource definitions included.
 

@@ -12,11 +12,6 @@ NAMESPACE = "argo-events"
 HEALTH_PORT = 8081
 
 
-def images() -> list[str]:
-    """The images that it needs; EventSources and Sensors run the same one."""
-    return [IMAGE]
-
-
 def manifests(upstream: Iterable[Manifest]) -> list[Manifest]:
     """All objects of Argo Events, custom resource definitions included.
 

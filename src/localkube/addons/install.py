@@ -42,7 +42,6 @@ def apply(
     progress: Progress,
     *,
     ui_node_port: int | None = argo.UI_NODE_PORT,
-    seconds: float = READY_WITHIN_SECONDS,
 ) -> None:
     """Have the cluster carry Argo without the parts left out, and wait until it is ready.
 
@@ -52,7 +51,6 @@ def apply(
         manifests: the folder with upstream's objects, the output of the recipe `argo-manifests`.
         progress: told the steps.
         ui_node_port: the node's port for the UI; None where nothing outside is to reach it.
-        seconds: how long to wait for readiness.
 
     Raises:
         LocalKubeError: the cluster refuses, or not everything became ready.
@@ -66,7 +64,7 @@ def apply(
         return
     kubectl = replace(kubectl, patience=PATIENCE_SECONDS)
     apply_in_phases(kubectl, objects(kubectl, without, manifests, ui_node_port), say)
-    wait_ready(kubectl, parts, HEALTH, seconds, say)
+    wait_ready(kubectl, parts, HEALTH, READY_WITHIN_SECONDS, say)
     if "argo-events" not in without:
         bus.mend(kubectl, say)
     progress.done("install", f"{', '.join(part.name for part in parts)} ready")
@@ -109,13 +107,6 @@ def _is_ours(kubectl: Kubectl, namespace: Manifest) -> bool:
         kubectl.run("wait", "--for=delete", f"namespace/{name}", timeout, timeout=GONE_WITHIN_SECONDS + 10)
         there = None
     return there is None or PART in there["metadata"].get("labels", {})
-
-
-def images(without: Collection[str] = ()) -> list[str]:
-    """The images that the cluster's nodes need for the parts that are not left out."""
-    workflows = argo.images() if "argo" not in without else []
-    events = [*argo_events.images(), *nats.images()] if "argo-events" not in without else []
-    return [*workflows, *events]
 
 
 def remove(kubectl: Kubectl, parts: Collection[str], progress: Progress) -> None:

@@ -51,11 +51,6 @@ class Credentials:
     password: str
 
 
-def images() -> list[str]:
-    """The images that it needs."""
-    return [IMAGE]
-
-
 def manifests(credentials: Credentials) -> list[Manifest]:
     """The server's objects."""
     secret = _server_secret(credentials)

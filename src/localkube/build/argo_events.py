@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from localkube import versions
 from localkube.build import tls_roots
 from localkube.build.gomod import go_build, module_dir
@@ -39,7 +37,7 @@ def recipes() -> list[Recipe]:
         "checksum": CHECKSUM,
         "revision": REVISION,
         "ldflags": LDFLAGS,
-        "tls-roots": hashlib.sha256(tls_roots.bundle().read_bytes()).hexdigest(),
+        "tls-roots": tls_roots.digest(),
     }
     return [Recipe("argo-events", inputs, _build, cost=255)]
 

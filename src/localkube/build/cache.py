@@ -1,8 +1,9 @@
 """The cache of builds: what was built is found by the hash of its inputs, what is missing is built in order.
 
 Layout below the cache folder: `builds/NAME-DIGEST/` is finished output and appears in one rename, `work/NAME-DIGEST/`
-is what an interrupted build left for the next one, `logs/NAME-DIGEST.log` what its commands printed. A file lock a
-build lets several processes share the cache: the second waits for the first and takes its result.
+is what an interrupted build left for the next one, `logs/NAME-DIGEST.log` what its commands printed, `go-build/` the
+Go compiler's own cache. A file lock a build (`locks/`) lets several processes share the cache: the second waits for
+the first and takes its result.
 """
 
 from __future__ import annotations

@@ -96,9 +96,9 @@ def base_image(engine: Engine, source: ImageSource, consent: Consent, progress: 
 def _build(wanted: list[str], consent: Consent, progress: Progress) -> dict[str, Path]:
     store = cache.Store(paths.cache_dir())
     known = recipes()
-    missing = cache.missing(known, wanted, store)
-    if any(name in missing for name in debian_base.NAMES) and missing_packages(BUILD_PROGRAMS):
-        packages = missing_packages(BUILD_PROGRAMS)
+    from_debian = cache.missing(known, wanted, store).intersection(debian_base.NAMES)
+    packages = missing_packages(BUILD_PROGRAMS) if from_debian else []
+    if packages:
         consent.require([f"install the Debian packages {', '.join(packages)}"])
         install_packages(lambda title: progress.step("packages", title), BUILD_PROGRAMS)
         progress.done("packages")

@@ -1,11 +1,10 @@
-"""Root file systems of Debian 12 from its packages alone: one for workloads, one for nodes.
+"""Root file systems of Debian 12 from its packages alone: for workloads, for nodes, for Kubernetes' own pods.
 
 Made by mmdebstrap from the package sources that this machine itself uses, so a mirror that works here works for it.
 """
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from localkube import versions
@@ -42,12 +41,11 @@ def recipes() -> list[Recipe]:
     `debian-base`: an image for workloads, as an archive. `node-root`: the layer below the node image. `pod-root`: the
     layer below the images of Kubernetes' own pods, of extracted packages only.
     """
-    roots = hashlib.sha256(tls_roots.bundle().read_bytes()).hexdigest()
     common = {"suite": SUITE, "revision": REVISION, "left-out": " ".join(LEFT_OUT)}
     return [
         Recipe(
             "debian-base",
-            {**common, "tls-roots": roots, "name": versions.BUILT_BASE_IMAGE},
+            {**common, "tls-roots": tls_roots.digest(), "name": versions.BUILT_BASE_IMAGE},
             _build_base,
             cost=30,
             downloads=True,

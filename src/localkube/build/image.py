@@ -37,7 +37,6 @@ class Image:
         command: as in a Dockerfile.
         env: as in a Dockerfile.
         user: numeric, so that `runAsNonRoot` can be checked; empty for root.
-        workdir: as in a Dockerfile.
         stop_signal: as in a Dockerfile; empty for SIGTERM.
     """
 
@@ -50,7 +49,6 @@ class Image:
     command: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
-    workdir: str = "/"
     stop_signal: str = ""
     aliases: tuple[str, ...] = ()
 
@@ -102,7 +100,7 @@ def _config(image: Image, digests: list[str]) -> bytes:
         "Cmd": list(image.command) or None,
         "Env": [f"{name}={value}" for name, value in image.env.items()],
         "User": image.user,
-        "WorkingDir": image.workdir,
+        "WorkingDir": "/",
         **({"StopSignal": image.stop_signal} if image.stop_signal else {}),
     }
     config = {

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localkube.shell import run
+from localkube.shell import run_into_log
 
 
 @dataclass(frozen=True)
@@ -73,16 +73,7 @@ class Workbench:
             sink.write(f"== {title}\n")
         self.on_step(title)
 
-    def run(
-        self, *argv: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: str | None = None
-    ) -> None:
+    def run(self, *argv: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
         """Run a program with its output in the log. Raises CommandFailed, which names the log."""
-        run(
-            argv,
-            cwd=cwd,
-            env={**self.env, **(env or {})},
-            stdin=stdin,
-            log=self.log,
-            stop=self.stop,
-            keep_open=self.keep_open,
-        )
+        variables = {**self.env, **(env or {})}
+        run_into_log(argv, self.log, cwd=cwd, env=variables, stop=self.stop, keep_open=self.keep_open)

@@ -5,6 +5,7 @@ A machine behind a proxy that re-signs TLS has the proxy's root among them; any 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import ssl
 from pathlib import Path
@@ -34,3 +35,8 @@ def bundle() -> Path:
         if place and Path(place).is_file():
             return Path(place)
     raise LocalKubeError("this machine has no bundle of TLS root certificates", "install the package ca-certificates")
+
+
+def digest() -> str:
+    """The hash of the bundle, for the inputs of whatever takes it in."""
+    return hashlib.sha256(bundle().read_bytes()).hexdigest()

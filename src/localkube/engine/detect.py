@@ -122,8 +122,7 @@ def _judge(name: str, host: str | None, failed: CommandFailed, timeout: float) -
             "`sudo usermod -aG docker $USER` and log in anew, or run this command with sudo",
         ) from None
     if not any(phrase in said for phrase in ABSENT):
-        last = failed.output.strip().splitlines()[-1:] or ["no output"]
         raise LocalKubeError(
-            f"{name}{where} fails: {last[0].strip()}",
+            f"{name}{where} fails: {failed.last_line}",
             f"`{failed.argv[0]} info` shows more; mend or stop this engine, then try again",
         ) from None

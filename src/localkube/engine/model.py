@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from localkube.errors import CommandFailed
-from localkube.shell import run
+from localkube.shell import run, run_into_log
 
 # How Docker and Podman say that there is no image or container of a name.
 NOT_THERE = ("no such image", "no such container", "image not known", "no such object", "no container with name")
@@ -47,13 +47,10 @@ class Engine:
     def run(
         self,
         *args: str | Path,
-        stdin: str | None = None,
         timeout: float | None = None,
-        log: Path | None = None,
-        env: Mapping[str, str] | None = None,
     ) -> str:
         """Run one command of the engine and return its output. Raises CommandFailed."""
-        return run([self.cli, *args], stdin=stdin, timeout=timeout, log=log, env={**self.env(), **(env or {})})
+        return run([self.cli, *args], timeout=timeout, env=self.env())
 
     def has_image(self, reference: str) -> bool:
         """Whether the engine has this image already. Raises CommandFailed where the engine itself fails."""
@@ -62,7 +59,8 @@ class Engine:
     def build(self, folder: Path, tag: str, dockerfile: Path, arguments: Mapping[str, str], log: Path) -> None:
         """Build a Dockerfile; what is printed goes to `log`. Raises CommandFailed, which names the log."""
         words = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
-        self.run("build", "--tag", tag, "--file", dockerfile, *words, folder, log=log, env=self._builder())
+        command: list[str | Path] = [self.cli, "build", "--tag", tag, "--file", dockerfile, *words, folder]
+        run_into_log(command, log, env={**self.env(), **self._builder()})
 
     def _builder(self) -> dict[str, str]:
         """Docker's newer builder is a plug-in of its command, which not every installation has."""

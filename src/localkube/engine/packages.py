@@ -12,7 +12,7 @@ from pathlib import Path
 from localkube.errors import CommandFailed, LocalKubeError
 from localkube.shell import run
 
-# Program, or file, → the package that brings it.
+# Program → the package that brings it.
 NEEDED = {"dockerd": "docker.io", "iptables": "iptables", "ip": "iproute2"}
 SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOCK_SECONDS = 180
@@ -30,7 +30,7 @@ def program(name: str) -> str | None:
 
 def missing_packages(needed: Mapping[str, str] = NEEDED) -> list[str]:
     """The packages of programs that are not on this machine."""
-    return [package for name, package in needed.items() if program(name) is None and not Path(name).is_file()]
+    return [package for name, package in needed.items() if program(name) is None]
 
 
 def install_packages(say: Callable[[str], None], needed: Mapping[str, str] = NEEDED) -> None:

@@ -32,7 +32,7 @@ def build_shim(cache: Path | None = None) -> Path:
     if shutil.which("go") is None:
         raise LocalKubeError(
             "this machine lacks a capability that containers ask for, and there is no Go to build the runtime for it",
-            "install Go 1.25 or newer and put it in PATH, or start the machine with all capabilities",
+            "install Go (`pressplay cluster doctor` says which), or start the machine with all capabilities",
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{NAME}.{os.getpid()}.partial")

@@ -94,7 +94,7 @@ def _current(name: str, program: Path) -> ClusterRecord:
         shown = json.loads(run([program, "config", "view", "--minify", "--flatten", "--output=json"], timeout=30))
     except CommandFailed as failed:
         raise LocalKubeError(
-            f"there is no current cluster: {_last_line(failed)}",
+            f"there is no current cluster: {failed.last_line}",
             "set KUBECONFIG or `kubectl config use-context`, or have a cluster made with `--provider kind`",
         ) from None
     record = ClusterRecord(name, "existing", "pulled", context=shown["current-context"])
@@ -114,7 +114,7 @@ def _check_server(kubectl: Kubectl, context: str) -> None:
         version = json.loads(kubectl.run("get", "--raw", "/version"))
     except CommandFailed as failed:
         raise LocalKubeError(
-            f"the cluster of context {context} does not answer: {_last_line(failed)}",
+            f"the cluster of context {context} does not answer: {failed.last_line}",
             "see what `kubectl version` prints; or have a cluster made with `--provider kind`",
         ) from None
     if int(version["minor"].rstrip("+")) < OLDEST_MINOR:
@@ -162,7 +162,3 @@ def _kind_clusters(kubectl: Kubectl) -> list[str]:
     nodes = kubectl.get_json("nodes")["items"]
     ids = [node["spec"].get("providerID", "") for node in nodes]
     return sorted({parts[3] for parts in (told.split("/") for told in ids) if parts[0] == "kind:" and len(parts) > 4})
-
-
-def _last_line(failed: CommandFailed) -> str:
-    return (failed.output.strip().splitlines() or ["no answer"])[-1]

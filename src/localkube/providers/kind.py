@@ -1,6 +1,7 @@
 """A cluster that kind makes on a container engine: one node, a network of its own, a kubeconfig of its own.
 
-Owns everything between "there is an engine and a node image" and "the API server answers". Knows nothing of Argo.
+Owns everything between "there is an engine and a node image" and "the API server answers". Of Argo it
+knows one thing: the port of the node at which the UI answers.
 """
 
 from __future__ import annotations
@@ -63,11 +64,6 @@ class KindCluster:
     def network(self) -> str:
         """The engine's network that carries it; ours alone, so that it can go when the cluster goes."""
         return f"localkube-{self.name}"
-
-    @property
-    def context(self) -> str:
-        """The context that kind writes into the kubeconfig."""
-        return f"kind-{self.name}"
 
     def node_state(self) -> str:
         """What the engine says of the node: running, exited, …; empty where there is no such container."""
@@ -158,7 +154,7 @@ class KindCluster:
         host = ["--host", self.engine.host] if self.engine.host else []
         return [self.engine.cli, *host, "exec", self.node, *words]
 
-    def _kind(self, *words: str, stdin: str | None = None, timeout: float | None = None) -> str:
+    def _kind(self, *words: str, stdin: str = "", timeout: float | None = None) -> str:
         env = {**self.engine.env(), "KUBECONFIG": str(self.kubeconfig)}
         env[f"KIND_EXPERIMENTAL_{self.engine.kind.upper()}_NETWORK"] = self.network
         return run([self.kind, *words], env=env, stdin=stdin, timeout=timeout)

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from localkube.engine import Engine, EngineHome, find_engine
 from localkube.engine import processes as running
@@ -37,16 +38,23 @@ def kill_engine() -> None:
 
 
 def kill_everything(clusters: Iterable[ClusterRecord]) -> None:
-    """`kill -9` of all that a cluster consists of: the engine, and everything in the nodes."""
-    found = engine()
+    """`kill -9` of all that these clusters consist of: the engine, and everything in their nodes."""
+    found, nodes = engine(), [node_started(record)[0] for record in clusters]
     if not found.ours:
-        for record in clusters:
-            found.run("kill", "--signal=KILL", KindCluster.of(record).node)
+        found.run("kill", "--signal=KILL", *nodes)
         return
     home = EngineHome()
-    containers = running.container_processes(home)
+    inside = [process for process in running.container_processes(home) if _belongs_to(process, nodes)]
+    shims = [process for process in running.shim_processes(home) if set(process.argv) & set(nodes)]
     kill_engine()
-    _kill([*running.shim_processes(home), *containers])
+    _kill([*shims, *inside])
+
+
+def _belongs_to(process: Process, containers: list[str]) -> bool:
+    with suppress(OSError):
+        cgroup = Path("/proc", str(process.pid), "cgroup").read_text()
+        return any(one in cgroup for one in containers)
+    return False
 
 
 def cut_off(*words: str, when: Callable[[], object], what: str, env: Mapping[str, str] | None = None) -> str:
