@@ -37,6 +37,9 @@ def _explains_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except LocalKubeError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            # A full disk, a folder of somebody else: the system says it in one line.
+            raise click.ClickException(str(error)) from error
 
     return wrapped
 
@@ -83,13 +86,17 @@ def up(name: str, yes: bool, provider: str, without: tuple[str, ...], images: st
 @cluster.command()
 @name_option
 @yes_option
+@click.option("--forget", is_flag=True, help="Only drop what is written down here of a cluster that is gone for ever.")
 @click.option("--all", "everything", is_flag=True, help="All clusters of ours, and the engine that we started.")
 @_explains_errors
-def down(name: str, yes: bool, everything: bool) -> None:
+def down(name: str, yes: bool, forget: bool, everything: bool) -> None:
     """Remove a cluster and all that belongs to it. The cache of builds stays."""
-    with Progress() as progress:
-        consent = _consent(yes, progress)
-        removed = clusters.down_all(consent, progress) if everything else clusters.down(name, consent, progress)
+    if forget:
+        removed = clusters.forget(name)
+    else:
+        with Progress() as progress:
+            consent = _consent(yes, progress)
+            removed = clusters.down_all(consent, progress) if everything else clusters.down(name, consent, progress)
     for line in removed:
         click.echo(line)
 
@@ -132,12 +139,13 @@ def load(name: str, images: tuple[str, ...]) -> None:
 @click.option(
     "--images", type=click.Choice(["auto", "pull", "build"]), default="auto", help="Where base images come from."
 )
+@name_option
 @yes_option
 @_explains_errors
-def build(folder: Path, tag: str, dockerfile: Path | None, images: str, yes: bool) -> None:
-    """Build the Dockerfile in DIR on the engine, with or without a registry for its base image."""
+def build(folder: Path, tag: str, dockerfile: Path | None, images: str, name: str, yes: bool) -> None:
+    """Build the Dockerfile in DIR on the cluster's engine, with or without a registry for its base image."""
     with Progress() as progress:
-        clusters.build_image(folder, tag, dockerfile, images, _consent(yes, progress), progress)
+        clusters.build_image(folder, tag, dockerfile, name, images, _consent(yes, progress), progress)
     click.echo(f"{tag} is built; `pressplay cluster load {tag}` brings it into a cluster")
 
 

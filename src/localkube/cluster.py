@@ -7,26 +7,28 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from localkube import engines, paths, state, tools
+from localkube import engines, paths, state, tools, versions
 from localkube.addons import argo, install
 from localkube.addons.apply import wait_ready
 from localkube.build import catalogue
 from localkube.build.catalogue import Built
 from localkube.components import expected
 from localkube.consent import Consent
-from localkube.engine import EngineHome, stop
-from localkube.errors import LocalKubeError
+from localkube.engine import Engine, EngineHome, find_engine, stop
+from localkube.errors import CommandFailed, LocalKubeError
 from localkube.machine import free_port, port_is_free
 from localkube.progress import Progress
 from localkube.providers import existing
 from localkube.providers.kind import KindCluster, load_missing
-from localkube.registry import image_source
-from localkube.state import ClusterRecord, ImageSource
+from localkube.registry import image_source, node_image_source
+from localkube.state import ClusterRecord
 
 DEFAULT_UI_PORT = 2746
 READY_WITHIN_SECONDS = 180
@@ -70,11 +72,10 @@ def _provider(settings: UpSettings, known: ClusterRecord | None) -> str:
 
 def _up_kind(settings: UpSettings, known: ClusterRecord | None, consent: Consent, progress: Progress) -> ClusterRecord:
     engine = engines.obtain(consent, progress, known.engine if known and known.complete else "")
-    source = known.images if known and known.complete else image_source(settings.images, engine, progress.say)
-    built = catalogue.obtain(source, settings.without, consent, progress)
+    record = _known(settings, known) if known and known.complete else _new(settings, known, engine, progress)
+    built = catalogue.obtain(record.images, record.without, consent, progress)
     tools.link(built.programs)
-    record = _record(settings, known, source)
-    cluster = KindCluster(record.name, engine, built.programs["kind"], record.kubeconfig)
+    cluster = KindCluster(record.name, engine, record.kubeconfig)
     record = _have_node(cluster, record, built, progress)
     load_missing(cluster, built.archives, progress)
     kubectl = tools.kubectl(record)
@@ -85,23 +86,45 @@ def _up_kind(settings: UpSettings, known: ClusterRecord | None, consent: Consent
     return record
 
 
-def _record(settings: UpSettings, known: ClusterRecord | None, source: ImageSource) -> ClusterRecord:
-    if known and known.complete:
-        if settings.ui_port not in (None, known.ui_port):
+def _known(settings: UpSettings, known: ClusterRecord) -> ClusterRecord:
+    """The record of a cluster that is there; refuses what cannot change while it lives."""
+    remedy = f"leave the option out, or `pressplay cluster down --name {known.name}` first"
+    if settings.ui_port not in (None, 0, known.ui_port):
+        raise LocalKubeError(
+            f"--ui-port: the Argo UI of cluster {known.name} is at port {known.ui_port} as long as it lives", remedy
+        )
+    if (settings.images, known.images) in (("pull", "built"), ("build", "pulled")):
+        raise LocalKubeError(f"--images: those of cluster {known.name} are {known.images} as long as it lives", remedy)
+    # What a cluster carries already stays, whatever is left out now.
+    return replace(known, without=tuple(part for part in known.without if part in settings.without))
+
+
+def _new(settings: UpSettings, known: ClusterRecord | None, engine: Engine, progress: Progress) -> ClusterRecord:
+    """The record of a cluster to be made, in place of what a creation that was cut off left."""
+    left = KindCluster.on(engine, ClusterRecord(settings.name, "kind", "built"))
+    if left.node_state():
+        if known is None:
             raise LocalKubeError(
-                f"the Argo UI of cluster {known.name} is at port {known.ui_port}, which cannot change while it lives",
-                f"leave out --ui-port, or `pressplay cluster down --name {known.name}` first",
+                f"the engine has a kind cluster named {settings.name!r} that was not made here",
+                "choose another --name; a cluster of somebody else is not touched",
             )
-        # What a cluster carries already stays, whatever is left out now.
-        return replace(known, without=tuple(part for part in known.without if part in settings.without))
-    # A creation that was cut off may hold the port that it had chosen; it goes before the next one begins.
-    port = known.ui_port if known and settings.ui_port in (None, known.ui_port) else ui_port(settings.ui_port)
-    # The context is called as kind calls it.
-    return ClusterRecord(settings.name, "kind", source, settings.without, port, context=f"kind-{settings.name}")
+        progress.step("cluster", "remove what was left half-made")
+        left.delete()
+    # After that, for it may have held the port; and before the long part, for a port may be refused.
+    port = ui_port(settings.ui_port, {other.ui_port for other in state.all_records() if other.name != settings.name})
+    record = ClusterRecord(
+        settings.name, "kind", "built", settings.without, port, engine=engine.address, context=f"kind-{settings.name}"
+    )
+    record.save()
+    return replace(record, images=node_image_source(settings.images, engine, progress.say))
 
 
-def ui_port(wished: int | None) -> int:
+def ui_port(wished: int | None, others: Container[int] = ()) -> int:
     """The port on 127.0.0.1 for the UI: the one wished for, else the usual one, else any free one (also for 0).
+
+    Args:
+        wished: what the user said.
+        others: ports of clusters that stand still, which will want them again.
 
     Raises:
         LocalKubeError: the port wished for is taken.
@@ -112,7 +135,7 @@ def ui_port(wished: int | None) -> int:
         )
     if wished:
         return wished
-    if wished is None and port_is_free(DEFAULT_UI_PORT):
+    if wished is None and DEFAULT_UI_PORT not in others and port_is_free(DEFAULT_UI_PORT):
         return DEFAULT_UI_PORT
     return free_port()
 
@@ -125,12 +148,11 @@ def _have_node(cluster: KindCluster, record: ClusterRecord, built: Built, progre
 
     say("look for the node")
     if not record.complete or not cluster.node_state():
-        image, address = built.node_image(cluster.engine, progress), cluster.engine.address
-        record = replace(record, complete=False, node_image=image, engine=address)
+        record = replace(record, complete=False, node_image=built.node_image(cluster.engine, progress))
         record.save()
-        cluster.create(record.node_image, record.ui_port, say)
+        cluster.create(built.programs["kind"], record.node_image, record.ui_port, say)
     cluster.start(say)
-    cluster.await_ready(tools.path_of("kubectl"), say)
+    cluster.await_ready(tools.kubectl(record), say)
     record = replace(record, complete=True)
     record.save()
     progress.done("cluster", "the node is ready")
@@ -146,36 +168,57 @@ def down(name: str, consent: Consent, progress: Progress) -> list[str]:
     Raises:
         LocalKubeError: there is no such cluster, or it cannot be removed.
     """
-    record = state.require(name)
     with state.exclusive(name):
+        record = state.require(name)
         progress.step("cluster", f"remove {name}")
         if record.provider == "existing":
             existing.down(record, consent, progress)
-        else:
+        elif record.engine:
             KindCluster.on(engines.obtain(consent, progress, record.engine), record).delete()
         record.forget()
         progress.done("cluster", "removed")
-    return [f"cluster {name} is removed; the cache of builds stays in {paths.cache_dir()}"]
+    return [f"cluster {name} is removed; the cache of builds and images stays (in {paths.cache_dir()} and the engine)"]
+
+
+def forget(name: str) -> list[str]:
+    """Drop what is written down here of a cluster, and touch nothing else: for one that is gone for ever."""
+    with state.exclusive(name):
+        state.require(name).forget()
+    return [f"cluster {name} is forgotten; what there may be of it was not touched"]
 
 
 def down_all(consent: Consent, progress: Progress) -> list[str]:
-    """Remove every cluster of ours, and the engine that we started with all its data.
+    """Remove every cluster of ours, the images that we made, and the engine that we started with all its data.
 
     Raises:
         LocalKubeError: something cannot be removed.
     """
     # Those on our own engine go with it, whether it answers or not.
     ours = EngineHome()
-    removed = [line for name in state.names() if not _goes_with(ours, name) for line in down(name, consent, progress)]
-    if not ours.lib_dir.exists():
-        return [*removed, "there is no container engine of ours"]
-    stop(lambda title: progress.step("engine", title), purge=True)
-    shutil.rmtree(paths.state_dir(), ignore_errors=True)
-    return [*removed, f"the engine that we started is removed; the cache of builds stays in {paths.cache_dir()}"]
+    going = [record.name for record in state.all_records() if record.engine == ours.host]
+    others = [name for name in state.names() if name not in going]
+    removed = [line for name in others for line in down(name, consent, progress)]
+    with ExitStack() as held:
+        for name in going:
+            held.enter_context(state.exclusive(name))
+        if ours.lib_dir.exists():
+            stop(lambda title: progress.step("engine", title), purge=True)
+            removed.append("the engine that we started is removed, with everything on it")
+        else:
+            removed += _remove_images()
+        shutil.rmtree(paths.state_dir(), ignore_errors=True)
+    return [*removed, f"the cache of builds stays in {paths.cache_dir()}"]
 
 
-def _goes_with(home: EngineHome, name: str) -> bool:
-    return state.require(name).engine == home.host
+def _remove_images() -> list[str]:
+    """Remove the images that we made from an engine that is not ours."""
+    engine = find_engine()
+    if engine is None:
+        return []
+    names = engine.run("images", "--format", "{{.Repository}}:{{.Tag}}", f"{versions.IMAGE_HOST}/*").split()
+    for name in names:
+        engine.run("rmi", name)
+    return [f"images removed: {', '.join(names)}"] if names else []
 
 
 def environment(record: ClusterRecord) -> dict[str, str]:
@@ -196,6 +239,8 @@ def load(record: ClusterRecord, images: Iterable[str], progress: Progress) -> No
             "push them to a registry that the cluster pulls from",
         )
     cluster = KindCluster.of(record)
+    if cluster.node_state() != "running":
+        raise LocalKubeError(f"cluster {record.name} does not run", f"`pressplay cluster up --name {record.name}`")
     for image in images:
         progress.step("load", image)
         if image.endswith(".tar"):
@@ -212,9 +257,9 @@ def _archive(path: str) -> Path:
 
 
 def build_image(
-    folder: Path, tag: str, dockerfile: Path | None, images: str, consent: Consent, progress: Progress
+    folder: Path, tag: str, dockerfile: Path | None, name: str, images: str, consent: Consent, progress: Progress
 ) -> None:
-    """Build a Dockerfile on the engine.
+    """Build a Dockerfile on the engine of cluster `name`, which need not be there yet.
 
     A Dockerfile that begins with `ARG BASE_IMAGE=…` and `FROM ${BASE_IMAGE}` builds with and without a registry:
     where none answers, the argument names a Debian image made from packages.
@@ -225,10 +270,12 @@ def build_image(
     recipe = dockerfile or folder / "Dockerfile"
     if not recipe.is_file():
         raise LocalKubeError(f"there is no Dockerfile at {recipe}", "name it with -f, or another folder")
-    engine = engines.obtain(consent, progress)
-    base = catalogue.base_image(engine, image_source(images, engine, progress.say), consent, progress)
+    known = state.find(name)
+    engine = engines.obtain(consent, progress, known.engine if known else "")
+    source = known.images if known and images == "auto" else image_source(images, engine, progress.say)
+    base = catalogue.base_image(engine, source, consent, progress)
     progress.step("build", tag)
-    log = paths.cache_dir() / "logs" / "image.log"
+    log = paths.cache_dir() / "logs" / f"image-{re.sub('[^A-Za-z0-9.-]', '-', tag)}.log"
     log.unlink(missing_ok=True)
     engine.build(folder, tag, recipe, {"BASE_IMAGE": base}, log)
     progress.done("build", f"built {tag}")
@@ -241,10 +288,18 @@ def ui(record: ClusterRecord) -> tuple[str, str]:
         LocalKubeError: the cluster carries no Argo Workflows.
     """
     if "argo" in record.without:
+        adds = f"`pressplay cluster up --name {record.name}` adds it"
+        theirs = "if somebody else installed it, `kubectl get services --all-namespaces` shows where its server is"
         raise LocalKubeError(
-            f"cluster {record.name} carries no Argo Workflows", f"`pressplay cluster up --name {record.name}` adds it"
+            f"cluster {record.name} carries no Argo Workflows of ours", adds if record.provider == "kind" else theirs
         )
-    secret = tools.kubectl(record).get_json("secret", argo.UI_TOKEN_SECRET, f"--namespace={argo.NAMESPACE}")
+    try:
+        secret = tools.kubectl(record).get_json("secret", argo.UI_TOKEN_SECRET, f"--namespace={argo.NAMESPACE}")
+    except CommandFailed as failed:
+        raise LocalKubeError(
+            f"cluster {record.name} does not answer: {failed.last_line}",
+            f"`pressplay cluster up --name {record.name}` brings it up",
+        ) from None
     token = base64.b64decode(secret["data"]["token"]).decode()
     return _ui_address(record), token
 

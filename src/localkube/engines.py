@@ -24,15 +24,19 @@ def obtain(consent: Consent, progress: Progress, recorded: str = "") -> Engine:
         LocalKubeError: the machine cannot carry a cluster, the user does not agree, or the engine does not start.
     """
     # An engine that was installed since does not have the clusters that ours carries.
-    engine = None if recorded == EngineHome().host else find_engine()
-    if recorded and engine and engine.address != recorded:
+    if recorded == EngineHome().host:
+        return _own(consent, progress)
+    engine = find_engine()
+    if not recorded:
+        _refuse_hopeless(engine)
+        return engine or _own(consent, progress)
+    if engine is None or engine.address != recorded:
         way = f"set DOCKER_HOST={recorded}" if "://" in recorded else "`unset DOCKER_HOST`, or stop the other one"
         raise LocalKubeError(
-            f"the cluster is on the engine {recorded}, but {engine.address} answers",
+            f"the cluster is on the engine {recorded}, but {engine.address if engine else 'none'} answers",
             f"start that engine, or {way}; a cluster cannot move from one to another",
         )
-    _refuse_hopeless(engine)
-    return engine or _own(consent, progress)
+    return engine
 
 
 def answering(record: ClusterRecord) -> Engine:

@@ -88,5 +88,10 @@ class Kubectl:
         if items:
             self.run(
                 "apply", "--server-side", "--force-conflicts", f"--field-manager={FIELD_MANAGER}", "--filename=-",
-                stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}),
+                stdin=as_list(items),
             )  # fmt: skip
+
+
+def as_list(items: Iterable[Mapping[str, Any]]) -> str:
+    """The objects as one `List`, which kubectl reads in one go."""
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": [dict(item) for item in items]})

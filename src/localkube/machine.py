@@ -311,7 +311,7 @@ def disk_free(path: Path) -> tuple[int, int]:
 
 def _disks(engine: Engine | None) -> tuple[Disk, ...]:
     cache = cache_dir()
-    if any((cache / "builds").glob("node-files-*")):
+    if any(folder for made in ("node-files", "clients") for folder in (cache / "builds").glob(f"{made}-*")):
         needs = {("builds", cache): WARM_CACHE_BYTES}
     else:
         needs = {("builds", cache): CACHE_BYTES, ("Go modules", _go_modules()): MODULES_BYTES}

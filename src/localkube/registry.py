@@ -17,7 +17,7 @@ PULL_SECONDS = 900
 
 
 def image_source(wish: str, engine: Engine, say: Callable[[str], None]) -> ImageSource:
-    """Decide whether images are pulled or built.
+    """Decide whether images are pulled or built, by whether a registry answers.
 
     Args:
         wish: auto, pull or build, as the user said.
@@ -27,14 +27,28 @@ def image_source(wish: str, engine: Engine, say: Callable[[str], None]) -> Image
     Raises:
         LocalKubeError: `pull` was asked for and cannot be.
     """
+    return _try_to_pull(wish, engine, say, PROBE_IMAGE, PROBE_SECONDS)
+
+
+def node_image_source(wish: str, engine: Engine, say: Callable[[str], None]) -> ImageSource:
+    """The same for a cluster that is to be made; where images are pulled, the engine has the node's afterwards.
+
+    Raises:
+        LocalKubeError: `pull` was asked for and cannot be.
+    """
+    if wish != "build" and engine.has_image(versions.STOCK_NODE_IMAGE):
+        return "pulled"
+    if image_source(wish, engine, say) == "built":
+        return "built"
+    say(f"pull {versions.STOCK_NODE_IMAGE}")
+    return _try_to_pull(wish, engine, say, versions.STOCK_NODE_IMAGE, PULL_SECONDS)
+
+
+def _try_to_pull(wish: str, engine: Engine, say: Callable[[str], None], image: str, seconds: float) -> ImageSource:
     if wish == "build":
         return "built"
-    if engine.has_image(versions.STOCK_NODE_IMAGE):
-        return "pulled"
     try:
-        engine.run("pull", PROBE_IMAGE, timeout=PROBE_SECONDS)
-        say(f"pull {versions.STOCK_NODE_IMAGE}")
-        engine.run("pull", versions.STOCK_NODE_IMAGE, timeout=PULL_SECONDS)
+        engine.run("pull", image, timeout=seconds)
     except CommandFailed as failed:
         return _without_registry(wish, failed, say)
     return "pulled"

@@ -120,6 +120,11 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in (state_dir() / "clusters").glob("*/cluster.json"))
 
 
+def all_records() -> list[ClusterRecord]:
+    """What is written down of all clusters."""
+    return [record for name in names() if (record := find(name))]
+
+
 @contextmanager
 def exclusive(name: str) -> Iterator[None]:
     """Hold cluster `name` while it is changed.

@@ -16,8 +16,11 @@ KIND = "v0.33.0"
 ARGO_WORKFLOWS = "v3.7.16"
 ARGO_EVENTS = "v1.9.10"
 
+# In the place of a registry in the names of images that we made: nobody pulls or pushes there.
+IMAGE_HOST = "localkube.local"
+
 STOCK_NODE_IMAGE = f"docker.io/kindest/node:{KUBERNETES}"
 
 # What a Dockerfile may build on: upstream's image where it can be pulled, our own where not.
 STOCK_BASE_IMAGE = "docker.io/library/debian:bookworm-slim"
-BUILT_BASE_IMAGE = "localkube.local/debian:bookworm"
+BUILT_BASE_IMAGE = f"{IMAGE_HOST}/debian:bookworm"

@@ -53,10 +53,17 @@ class Row:
 
 
 def main() -> int:
-    """Measure, print the table; 1 where a target was missed."""
+    """Measure, print the table; 1 where a target was missed or not everything could be measured."""
     options = arguments()
-    rows = list(measure(options.name, cold=options.cold))
-    Console(width=110 if not sys.stdout.isatty() else None).print(as_table(rows))
+    rows: list[Row] = []
+    try:
+        for row in measure(options.name, cold=options.cold):
+            rows.append(row)  # noqa: PERF402 one by one: what was measured before a failure is shown
+    except subprocess.CalledProcessError as failed:
+        print(f"bench: `{' '.join(failed.cmd[1:])}` ended with exit code {failed.returncode}", file=sys.stderr)
+        return 1
+    finally:
+        Console(width=None if sys.stdout.isatty() else 150).print(as_table(rows))
     return 0 if all(row.kept for row in rows) else 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import subprocess
 from pathlib import Path
@@ -53,10 +54,10 @@ def test_a_pod_that_claims_to_run_since_before_its_node_is_told_from_the_others(
 
     pods = [
         pod("old", {"running": {"startedAt": "2026-11-21T05:00:00Z"}}),
-        pod("new", {"running": {"startedAt": "2026-11-21T05:10:01Z"}}),
+        pod("new", {"running": {"startedAt": "2026-11-21T05:10:00Z"}}),
         pod("crashing", {"waiting": {"reason": "CrashLoopBackOff"}}),
     ]
-    assert older_containers(pods, "2026-11-21T05:10:00.123456789Z") == ["space/old"]
+    assert older_containers(pods, dt.datetime(2026, 11, 21, 5, 10, 0, 900_000, dt.UTC)) == ["space/old"]
 
 
 def test_the_provisioner_runs_from_the_binary_that_knows_its_name() -> None:

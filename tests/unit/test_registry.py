@@ -10,7 +10,7 @@ import pytest
 from localkube import versions
 from localkube.engine.model import Engine
 from localkube.errors import LocalKubeError
-from localkube.registry import PROBE_IMAGE, image_source
+from localkube.registry import PROBE_IMAGE, image_source, node_image_source
 
 NO_REGISTRY = 'echo "dial tcp: lookup registry.k8s.io: no such host" >&2; exit 1'
 
@@ -29,12 +29,12 @@ def asked(folder: Path) -> list[str]:
 
 
 def test_where_a_registry_answers_the_stock_image_is_pulled_after_a_small_probe(tmp_path: Path) -> None:
-    assert image_source("auto", engine(tmp_path, pull="true"), print) == "pulled"
+    assert node_image_source("auto", engine(tmp_path, pull="true"), print) == "pulled"
     assert asked(tmp_path)[1:] == [f"pull {PROBE_IMAGE}", f"pull {versions.STOCK_NODE_IMAGE}"]
 
 
 def test_an_image_that_is_there_is_not_pulled_again(tmp_path: Path) -> None:
-    assert image_source("auto", engine(tmp_path, pull="exit 1", there=True), print) == "pulled"
+    assert node_image_source("auto", engine(tmp_path, pull="exit 1", there=True), print) == "pulled"
     assert not any(line.startswith("pull") for line in asked(tmp_path))
 
 
@@ -47,7 +47,7 @@ def test_where_no_registry_answers_images_are_built_and_the_reason_is_said(tmp_p
 def test_a_stock_image_that_the_registry_does_not_have_is_built_too(tmp_path: Path) -> None:
     only_the_probe = f'[ "$2" = {PROBE_IMAGE} ] || {{ echo "manifest unknown" >&2; exit 1; }}'
     said: list[str] = []
-    assert image_source("auto", engine(tmp_path, pull=only_the_probe), said.append) == "built"
+    assert node_image_source("auto", engine(tmp_path, pull=only_the_probe), said.append) == "built"
     assert any("manifest unknown" in line for line in said)
 
 
@@ -68,3 +68,8 @@ def test_without_a_registry_nothing_can_be_built_but_on_linux(tmp_path: Path, mo
     with pytest.raises(LocalKubeError, match="cannot be pulled") as refused:
         image_source("auto", engine(tmp_path, pull=NO_REGISTRY), print)
     assert "Linux only" in refused.value.remedy
+
+
+def test_to_know_the_source_the_large_node_image_is_not_pulled(tmp_path: Path) -> None:
+    assert image_source("auto", engine(tmp_path, pull="true"), print) == "pulled"
+    assert asked(tmp_path) == [f"pull {PROBE_IMAGE}"]

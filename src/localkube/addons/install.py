@@ -13,7 +13,8 @@ from pathlib import Path
 from localkube.addons import argo, argo_events, bus, nats
 from localkube.addons.apply import Health, apply_in_phases, wait_ready
 from localkube.components import COMPONENTS
-from localkube.kubectl import Kubectl, Manifest
+from localkube.errors import LocalKubeError
+from localkube.kubectl import Kubectl, Manifest, as_list
 from localkube.progress import Progress
 
 READY_WITHIN_SECONDS = 300
@@ -33,6 +34,13 @@ REMOVABLE = (
     "deployments,statefulsets,services,configmaps,secrets,serviceaccounts,persistentvolumeclaims,roles,rolebindings,"
     "clusterroles,clusterrolebindings,priorityclasses,namespaces"
 )
+
+
+# What can be somebody else's: kinds that every API server has, save namespaces, which are left as they are.
+GUARDED = {
+    "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CustomResourceDefinition", "Deployment", "PriorityClass",
+    "Role", "RoleBinding", "Secret", "Service", "StatefulSet",
+}  # fmt: skip
 
 
 def apply(
@@ -62,11 +70,12 @@ def apply(
     parts = [component for component in COMPONENTS if component.part and component.part not in without]
     if not parts:
         return
-    kubectl = replace(kubectl, patience=PATIENCE_SECONDS)
-    apply_in_phases(kubectl, objects(kubectl, without, manifests, ui_node_port), say)
+    patient = replace(kubectl, patience=PATIENCE_SECONDS)
+    apply_in_phases(patient, objects(patient, without, manifests, ui_node_port), say)
+    # Impatient on purpose: a pod that does not answer is looked for anew, it may have another name by now.
     wait_ready(kubectl, parts, HEALTH, READY_WITHIN_SECONDS, say)
     if "argo-events" not in without:
-        bus.mend(kubectl, say)
+        bus.mend(patient, say)
     progress.done("install", f"{', '.join(part.name for part in parts)} ready")
 
 
@@ -86,6 +95,25 @@ def objects(
         ]
         found += labelled("argo-events", events)
     return [item for item in found if item["kind"] != "Namespace" or _is_ours(kubectl, item)]
+
+
+def refuse_foreign(kubectl: Kubectl, without: Collection[str], manifests: Path) -> None:
+    """Refuse to install over objects of somebody else: they would be changed now, and deleted with ours later.
+
+    Raises:
+        LocalKubeError: there are such objects; names them.
+    """
+    wanted = [item for item in objects(kubectl, without, manifests, None) if item["kind"] in GUARDED]
+    answer = kubectl.run("get", "--ignore-not-found", "--output=json", "--filename=-", stdin=as_list(wanted))
+    there = json.loads(answer) if answer.strip() else {}
+    found = there.get("items", [there] if there else [])
+    theirs = [item for item in found if PART not in item["metadata"].get("labels", {})]
+    if theirs:
+        named = ", ".join(f"{item['kind']} {item['metadata']['name']}" for item in theirs[:3])
+        raise LocalKubeError(
+            f"{len(theirs)} objects that Argo needs are in the cluster already and not ours: {named}, …",
+            "remove what is left of another installation, or leave the part out with --without",
+        )
 
 
 def labelled(part: str, objects: list[Manifest]) -> list[Manifest]:

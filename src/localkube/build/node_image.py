@@ -6,12 +6,13 @@ that runs containers, so that last step (`ensure`) is the engine's, done once an
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import re
 import tarfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from localkube import versions
@@ -21,6 +22,9 @@ from localkube.build.image import Image, write_archive
 from localkube.build.recipe import Recipe, Workbench
 from localkube.engine.model import Engine
 from localkube.errors import CommandFailed, LocalKubeError
+from localkube.paths import state_dir
+from localkube.state import all_records
+from localkube.versions import IMAGE_HOST
 
 KIND_MODULE = "sigs.k8s.io/kind"
 KIND_CHECKSUM = "h1:AjvDv3vOygb/VKLVQW87lfktIBzkxR8Ump9DjxC8+Lk="
@@ -33,8 +37,8 @@ KUBERNETES_IMAGES = tuple(
     for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
 )
 
-BASE_REFERENCE = "localkube.local/node-base"
-REFERENCE = "localkube.local/node"
+BASE_REFERENCE = f"{IMAGE_HOST}/node-base"
+REFERENCE = f"{IMAGE_HOST}/node"
 ENTRYPOINT = ("/usr/local/bin/entrypoint", "/sbin/init")
 POD_SUBNET = "10.244.0.0/24"
 
@@ -65,6 +69,22 @@ def ensure(engine: Engine, files: Path, say: Callable[[str], None]) -> str:
         CommandFailed: the engine cannot run a privileged container, or the disk is full.
     """
     wanted = reference(files)
+    with _one_at_a_time():
+        _ensure(engine, files, wanted, say)
+    return wanted
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two clusters that are made at once share the image, and so its making."""
+    path = state_dir() / "locks" / "node image"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _ensure(engine: Engine, files: Path, wanted: str, say: Callable[[str], None]) -> None:
     if not engine.has_image(wanted):
         container = f"localkube-node-build-{wanted.rsplit('-', 1)[-1]}"
         # What a build that was cut off left behind.
@@ -74,13 +94,13 @@ def ensure(engine: Engine, files: Path, say: Callable[[str], None]) -> str:
         finally:
             engine.run("rm", "--force", "--volumes", container)
         _forget_others(engine, wanted)
-    return wanted
 
 
 def _forget_others(engine: Engine, wanted: str) -> None:
-    """Remove the node images of earlier builds, a gigabyte each; those that a cluster uses stay."""
-    for name in engine.run("images", "--format", "{{.Repository}}:{{.Tag}}", REFERENCE).split():
-        if name != wanted:
+    """Remove the node images of earlier builds, a gigabyte each; those that a cluster uses or will use stay."""
+    used = {wanted, *(record.node_image for record in all_records())}
+    for name in engine.run("images", "--format", "{{.Repository}}:{{.Tag}}", f"{IMAGE_HOST}/node*").split():
+        if name not in used:
             with suppress(CommandFailed):
                 engine.run("rmi", name)
 

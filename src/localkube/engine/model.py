@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +15,12 @@ from localkube.shell import run, run_into_log
 
 # How Docker and Podman say that there is no image or container of a name.
 NOT_THERE = ("no such image", "no such container", "image not known", "no such object", "no container with name")
+
+
+def moment(told: str) -> dt.datetime:
+    """A time as engines write it (RFC 3339, Docker with nanoseconds, Podman with an offset), to microseconds in UTC."""
+    cut = re.sub(r"(\.\d{1,6})\d*", r"\1", told)
+    return dt.datetime.fromisoformat(cut).astimezone(dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,11 @@ class Engine:
         """
         # `ps` says this as well, but Podman writes "Up 2 minutes" there.
         return self._inspect("container", name, "{{.State.Status}}")
+
+    def container_started(self, name: str) -> dt.datetime:
+        """When a container was started last, in UTC. Raises CommandFailed where there is none of that name."""
+        told = self.run("container", "inspect", "--format", "{{json .State.StartedAt}}", name, timeout=60)
+        return moment(json.loads(told))
 
     def save_archive(self, reference: str, path: Path) -> None:
         """Write an image to a `docker save` archive; what is there already is replaced."""

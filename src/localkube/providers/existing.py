@@ -51,7 +51,8 @@ def up(name: str, without: tuple[str, ...], images: str, consent: Consent, progr
         progress.done("cluster", f"{record.context} answers")
         _say_what_is_there(foreign, progress)
         consent.require([f"install {PARTS[part]} into the cluster of context {record.context}" for part in lacking])
-    except LocalKubeError:
+    except BaseException:
+        # Whatever ends this, a Ctrl-C at the question, too: no copy of credentials stays without a cluster of ours.
         if not known:
             record.forget()
         raise
@@ -68,24 +69,41 @@ def _install(
     source = image_source(images, engine, progress.say) if engine else "pulled"
     built = catalogue.obtain(source, left_out, consent, progress, with_node=False)
     tools.link(built.programs)
+    if untouched := [part for part in lacking if part not in record.installed]:
+        skipped = tuple(part for part in PARTS if part not in untouched)
+        install.refuse_foreign(kubectl, skipped, built.manifests)
     installed = tuple(part for part in PARTS if part in record.installed or part in lacking)
     record = replace(record, images=source, installed=installed, complete=True)
     # Before the first change: whatever is cut off from here on, `down` knows what to take off.
     record.save()
     if engine and source == "built":
-        load_missing(KindCluster(nodes[0], engine, built.programs["kind"], record.kubeconfig), built.archives, progress)
+        load_missing(KindCluster(nodes[0], engine, record.kubeconfig), built.archives, progress)
     # Of somebody else's nodes we take no port: `ui` says how to reach the server.
     install.apply(tools.kubectl(record), left_out, built.manifests, progress, ui_node_port=None)
     return record
 
 
 def down(record: ClusterRecord, consent: Consent, progress: Progress) -> None:
-    """Take off what we installed, and nothing else."""
-    if record.installed:
-        consent.require(
-            [f"remove {PARTS[part]} from the cluster of context {record.context}" for part in record.installed]
-        )
-        install.remove(tools.kubectl(record), record.installed, progress)
+    """Take off what we installed, and nothing else.
+
+    Raises:
+        LocalKubeError: the cluster does not answer, or the user does not agree.
+    """
+    if not record.installed:
+        return
+    consent.require(
+        [
+            f"remove {PARTS[part]} from the cluster of context {record.context}, with all objects of its kinds"
+            for part in record.installed
+        ]
+    )
+    kubectl = tools.kubectl(record)
+    try:
+        _check_server(kubectl, record.context)
+    except LocalKubeError as error:
+        forget = f"`pressplay cluster down --name {record.name} --forget` drops what is written down of it"
+        raise LocalKubeError(error.message, f"start it and try again; if it is gone for ever, {forget}") from None
+    install.remove(kubectl, record.installed, progress)
 
 
 def _current(name: str, program: Path) -> ClusterRecord:

@@ -6,11 +6,12 @@ knows one thing: the port of the node at which the UI answers.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import socket
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from localkube.build import node_image
 from localkube.build.image import references
 from localkube.engine.model import Engine
 from localkube.errors import CommandFailed, LocalKubeError
+from localkube.kubectl import Kubectl
 from localkube.progress import Progress
 from localkube.shell import run
 from localkube.state import ClusterRecord
@@ -36,13 +38,11 @@ class KindCluster:
     Attributes:
         name: the cluster's name, which is kind's name for it too.
         engine: the container engine that carries it.
-        kind: the kind program.
         kubeconfig: the file that kind writes.
     """
 
     name: str
     engine: Engine
-    kind: Path
     kubeconfig: Path
 
     @classmethod
@@ -53,7 +53,7 @@ class KindCluster:
     @classmethod
     def on(cls, engine: Engine, record: ClusterRecord) -> KindCluster:
         """The cluster of a record on an engine."""
-        return cls(record.name, engine, tools.path_of("kind"), record.kubeconfig)
+        return cls(record.name, engine, record.kubeconfig)
 
     @property
     def node(self) -> str:
@@ -69,17 +69,14 @@ class KindCluster:
         """What the engine says of the node: running, exited, …; empty where there is no such container."""
         return self.engine.container_state(self.node)
 
-    def create(self, image: str, ui_port: int, say: Callable[[str], None]) -> None:
-        """Make the cluster; what a creation that was cut off left of it is removed first."""
-        if self.node_state():
-            say("remove what was left half-made")
-            self.delete()
+    def create(self, kind: Path, image: str, ui_port: int, say: Callable[[str], None]) -> None:
+        """Make the cluster with the program `kind`."""
         say("create the node")
         config = json.dumps(kind_config(image, ui_port, built=not _is_stock(image)))
         try:
-            self._kind(
-                "create", "cluster", "--name", self.name, "--image", image, "--config", "-", "--retain",
-                stdin=config, timeout=CREATE_TIMEOUT_SECONDS,
+            run(
+                [kind, "create", "cluster", "--name", self.name, "--image", image, "--config", "-", "--retain"],
+                env=self._kind_env(), stdin=config, timeout=CREATE_TIMEOUT_SECONDS,
             )  # fmt: skip
         except CommandFailed as failed:
             raise self._explained(failed) from None
@@ -94,31 +91,36 @@ class KindCluster:
             say("start the node anew: its ports lead nowhere")
             self.engine.run("restart", self.node, timeout=120)
 
-    def await_ready(self, kubectl: Path, say: Callable[[str], None]) -> None:
+    def await_ready(self, kubectl: Kubectl, say: Callable[[str], None]) -> None:
         """Wait until the API server is ready, the node is, and what it says of its pods is true of this start."""
         say("wait for the API server")
         until(
             f"the API server of cluster {self.name} to be ready",
-            lambda: self._answers(kubectl, "get", "--raw", "/readyz"),
+            lambda: _answers(kubectl, "get", "--raw", "/readyz"),
             seconds=NODE_STARTS_WITHIN_SECONDS,
         )
         say("wait for the node")
         until(
             f"the node {self.node} to be Ready",
-            lambda: self._answers(kubectl, "wait", "--for=condition=Ready", f"node/{self.node}", "--timeout=1s"),
+            lambda: _answers(kubectl, "wait", "--for=condition=Ready", f"node/{self.node}", "--timeout=1s"),
             seconds=NODE_STARTS_WITHIN_SECONDS,
         )
         # After a restart the API server goes on to tell what was, until the kubelet has looked.
-        began = self.engine.run("container", "inspect", "--format", "{{.State.StartedAt}}", self.node)
+        began = self.engine.container_started(self.node)
+        patient = replace(kubectl, patience=NODE_STARTS_WITHIN_SECONDS)
         until(
             "the kubelet to look after the pods again",
-            lambda: not older_containers(self._pods(kubectl), began.strip()),
+            lambda: not older_containers(patient.get_json("pods", "--all-namespaces")["items"], began),
             seconds=NODE_STARTS_WITHIN_SECONDS,
         )
 
     def delete(self) -> None:
-        """Remove node, volume and network; nothing to remove is fine."""
-        self._kind("delete", "cluster", "--name", self.name, timeout=120)
+        """Remove node, volume and network; nothing to remove is fine.
+
+        As `kind delete` does, but for the kubeconfig, which is ours: so no program is needed that may be gone.
+        """
+        if self.node_state():
+            self.engine.run("rm", "--force", "--volumes", self.node, timeout=120)
         networks = self.engine.run("network", "ls", "--format", "{{.Name}}").split()
         if self.network in networks:
             self.engine.run("network", "rm", self.network)
@@ -147,22 +149,17 @@ class KindCluster:
     def load_archives(self, archives: list[Path]) -> None:
         """Bring image archives into the node."""
         for archive in archives:
-            self._kind("load", "image-archive", str(archive), "--name", self.name)
+            load = ("load", "image-archive", archive, "--name", self.name)
+            run([tools.path_of("kind"), *load], env=self._kind_env())
 
     def in_node(self, *words: str) -> list[str]:
         """The command that runs `words` in the node."""
         host = ["--host", self.engine.host] if self.engine.host else []
         return [self.engine.cli, *host, "exec", self.node, *words]
 
-    def _kind(self, *words: str, stdin: str = "", timeout: float | None = None) -> str:
-        env = {**self.engine.env(), "KUBECONFIG": str(self.kubeconfig)}
-        env[f"KIND_EXPERIMENTAL_{self.engine.kind.upper()}_NETWORK"] = self.network
-        return run([self.kind, *words], env=env, stdin=stdin, timeout=timeout)
-
-    def _pods(self, kubectl: Path) -> list[dict[str, Any]]:
-        answer = run([kubectl, "--kubeconfig", self.kubeconfig, "get", "pods", "--all-namespaces", "--output=json"])
-        items: list[dict[str, Any]] = json.loads(answer)["items"]
-        return items
+    def _kind_env(self) -> dict[str, str]:
+        network = f"KIND_EXPERIMENTAL_{self.engine.kind.upper()}_NETWORK"
+        return {**self.engine.env(), "KUBECONFIG": str(self.kubeconfig), network: self.network}
 
     def _can_be_reached(self) -> bool:
         """Whether somebody listens at the port of this machine that leads to the API server."""
@@ -170,13 +167,6 @@ class KindCluster:
         try:
             socket.create_connection((address, int(port)), timeout=5).close()
         except OSError:
-            return False
-        return True
-
-    def _answers(self, kubectl: Path, *words: str) -> bool:
-        try:
-            run([kubectl, "--kubeconfig", self.kubeconfig, *words], timeout=15)
-        except CommandFailed:
             return False
         return True
 
@@ -189,15 +179,25 @@ class KindCluster:
         return failed
 
 
-def older_containers(pods: Iterable[dict[str, Any]], began: str) -> list[str]:
-    """The pods that are said to run a container since before the moment `began` (RFC 3339, UTC)."""
-    return [
-        f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+def _answers(kubectl: Kubectl, *words: str) -> bool:
+    try:
+        kubectl.run(*words, timeout=15)
+    except CommandFailed:
+        return False
+    return True
+
+
+def older_containers(pods: Iterable[dict[str, Any]], began: dt.datetime) -> list[str]:
+    """The pods that are said to run a container since before the moment `began`."""
+    running = [
+        (pod["metadata"], container["state"]["running"]["startedAt"])
         for pod in pods
         for container in pod["status"].get("containerStatuses", [])
-        # Seconds are as fine as Kubernetes tells, and in this form older times sort first.
-        if container["state"].get("running", {}).get("startedAt", "9") < began[:19]
+        if "running" in container["state"]
     ]
+    # Seconds are as fine as Kubernetes tells.
+    whole = began.replace(microsecond=0)
+    return [f"{meta['namespace']}/{meta['name']}" for meta, at in running if dt.datetime.fromisoformat(at) < whole]
 
 
 def kind_config(image: str, ui_port: int, *, built: bool) -> dict[str, Any]:

@@ -22,8 +22,9 @@ const (
 	Name = "localkube.local/directory"
 	// rootVariable holds the folder of the node that holds the volumes, mounted at the same path.
 	rootVariable = "VOLUMES"
-	// Every user may write, none may delete what others made.
-	mode = os.ModeSticky | 0o777
+	// Every user may write. Without the sticky bit: in a folder that has it the kernel (fs.protected_regular) refuses
+	// even root the files of another user, so containers of one pod could not share a volume.
+	mode = 0o777
 )
 
 // provisioner makes and deletes directories below root.

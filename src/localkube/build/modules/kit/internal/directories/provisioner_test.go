@@ -27,7 +27,7 @@ func TestAVolumeIsADirectoryThatEverybodyCanWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	found, err := os.Stat(volume.Spec.HostPath.Path)
-	if err != nil || found.Mode().Perm() != 0o777 {
+	if err != nil || found.Mode() != os.ModeDir|0o777 {
 		t.Fatalf("mode is %v, error is %v", found.Mode(), err)
 	}
 }
