@@ -81,6 +81,14 @@ def test_docker_host_at_which_nobody_answers_is_an_error(script: Script, home: E
     assert "unset DOCKER_HOST" in caught.value.remedy
 
 
+def test_docker_host_is_not_passed_over_for_our_own_engine(script: Script, home: EngineHome) -> None:
+    home.socket.parent.mkdir()
+    home.socket.touch()
+    script("docker", f'[ "$DOCKER_HOST" = "{home.host}" ] && echo 20.10.24 && exit 0; {NOBODY}')
+    with pytest.raises(LocalKubeError, match="DOCKER_HOST is set to tcp://192"):
+        find_engine(home, {"DOCKER_HOST": "tcp://192.0.2.1:1"})
+
+
 def test_podman_is_used_where_docker_does_not_answer(script: Script, home: EngineHome) -> None:
     script("docker", NOBODY)
     script("podman", "echo crun")

@@ -34,22 +34,31 @@ def find_engine(
     """The engine that answers: Docker where the docker command finds one, then our own, then Podman.
 
     Raises:
-        LocalKubeError: an engine is there but refuses us, does not answer in time, or fails in another way.
+        LocalKubeError: an engine is there but refuses us, does not answer in time, or fails in another way; or the
+            one that DOCKER_HOST names is not there.
     """
     home = home or EngineHome()
     told = (os.environ if environ is None else environ).get("DOCKER_HOST", "")
     docker = shutil.which("docker")
     if docker and _is_podman_in_disguise(docker, timeout):
         docker = None
+    if told and told != home.host:
+        return _told_engine(docker, told, home, timeout)
     found = None
     if docker:
         found = _ask_docker(docker, told or None, home, timeout) or _ask_docker(docker, home.host, home, timeout)
-    if found is None and told and told != home.host:
+    return found or _ask_podman(timeout)
+
+
+def _told_engine(docker: str | None, told: str, home: EngineHome, timeout: float) -> Engine:
+    """The engine that DOCKER_HOST names: it and no other, even where another one answers."""
+    found = _ask_docker(docker, told, home, timeout) if docker else None
+    if found is None:
         raise LocalKubeError(
             f"DOCKER_HOST is set to {told}, and no Docker engine answers there",
             "start that engine, or `unset DOCKER_HOST` to have another one used",
         )
-    return found or _ask_podman(timeout)
+    return found
 
 
 def docker_cli() -> str | None:
