@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import signal
@@ -179,3 +180,25 @@ def test_a_download_runs_beside_as_many_builds_as_there_are_cores(store: Store) 
 
     compiles = [Recipe(name, {}, meets) for name in names]
     build([*compiles, Recipe("download", {}, meets, downloads=True)], [*names, "download"], store, Progress())
+
+
+def test_whoever_waits_for_another_process_can_be_ended(store: Store) -> None:
+    recipe = Recipe("one", {}, writes("a"))
+    (store.root / "locks").mkdir(parents=True)
+    holder = store.root / "locks" / f"one-{digests([recipe])['one']}"
+    stop = threading.Event()
+    with holder.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        threading.Timer(0.2, stop.set).start()
+        with pytest.raises(LocalKubeError, match="another process builds it"):
+            store.obtain(recipe, digests([recipe])["one"], {}, Progress(), stop)
+
+
+def test_working_folders_of_earlier_inputs_do_not_pile_up(store: Store) -> None:
+    def cut_off(_: Workbench) -> None:
+        raise LocalKubeError("cut off", "")
+
+    with pytest.raises(LocalKubeError):
+        build([Recipe("one", {"version": "1"}, cut_off)], ["one"], store, Progress())
+    build([Recipe("one", {"version": "2"}, writes("b"))], ["one"], store, Progress())
+    assert list((store.root / "work").iterdir()) == []

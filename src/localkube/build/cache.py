@@ -18,6 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from localkube.build.recipe import Recipe, Workbench
 from localkube.errors import LocalKubeError
@@ -25,6 +26,7 @@ from localkube.progress import Progress
 
 KEPT_GENERATIONS = 2
 DOWNLOADS_AT_ONCE = 1
+LOCK_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,13 @@ class Store:
             LocalKubeError: the build failed; the message has the end of its log and the log's path.
         """
         place = self.place(recipe.name, digest)
-        with self._lock(recipe.name, digest, progress) as lock:
+        with self._lock(recipe.name, digest, progress, stop) as lock:
             if not place.exists():
                 bench = self._workbench(recipe, digest, needed, progress, stop, lock)
                 bench.step("start")
                 recipe.build(bench)
                 self._publish(recipe.name, bench, place)
-                progress.done(recipe.name)
+        progress.done(recipe.name)
         return place
 
     def _workbench(
@@ -78,6 +80,8 @@ class Store:
 
     def _publish(self, name: str, bench: Workbench, place: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
+        # A machine that is cut off after the rename must not find a finished folder with empty files in it.
+        os.sync()
         bench.out.rename(place)
         shutil.rmtree(bench.work, ignore_errors=True)
         self._forget_older(name, keep=place)
@@ -87,23 +91,41 @@ class Store:
         return {"GOCACHE": str(self.root / "go-build"), "GOGC": os.environ.get("GOGC", "400")}
 
     def _forget_older(self, name: str, keep: Path) -> None:
-        """Delete all but the newest finished outputs of a component; digests are 16 hexadecimal digits."""
-        others = [path for path in keep.parent.glob(f"{name}-{'[0-9a-f]' * 16}") if path != keep]
+        """Delete a component's outputs but the newest, and the working folders in which nobody works."""
+        others = [path for path in self._of(name, "builds") if path != keep]
         others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for old in others[KEPT_GENERATIONS - 1 :]:
             shutil.rmtree(old, ignore_errors=True)
+        for left in self._of(name, "work"):
+            with (self.root / "locks" / left.name).open("w") as lock:
+                if _locked(lock):
+                    shutil.rmtree(left, ignore_errors=True)
+
+    def _of(self, name: str, kind: str) -> list[Path]:
+        """The folders of a component; digests are 16 hexadecimal digits."""
+        return list((self.root / kind).glob(f"{name}-{'[0-9a-f]' * 16}"))
 
     @contextmanager
-    def _lock(self, name: str, digest: str, progress: Progress) -> Iterator[int]:
+    def _lock(self, name: str, digest: str, progress: Progress, stop: threading.Event) -> Iterator[int]:
         path = self.root / "locks" / f"{name}-{digest}"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _locked(handle):
                 progress.step(name, "wait for the process that builds it already")
-                fcntl.flock(handle, fcntl.LOCK_EX)
+            # Looked for again and again, so that the wait ends when this process is to end.
+            while not _locked(handle):
+                if stop.wait(LOCK_POLL_SECONDS):
+                    raise LocalKubeError(f"{name}: given up while another process builds it")
             yield handle.fileno()
+
+
+def _locked(handle: IO[str]) -> bool:
+    """Take the lock, if nobody has it."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def digests(recipes: Iterable[Recipe]) -> dict[str, str]:
