@@ -110,3 +110,17 @@ def test_another_distribution_is_told_so(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LocalKubeError, match="some-package missing, and only on Debian"):
         packages.install_packages(say, NEEDED)
+
+
+def test_the_rule_of_an_installation_that_was_cut_off_is_lifted(tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    policy.write_text(packages.POLICY_TEXT)
+    packages._lift_left_policy(policy, tmp_path / "lock")
+    assert not policy.exists()
+
+
+def test_a_rule_of_the_machines_own_stays(tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    packages._lift_left_policy(policy, tmp_path / "lock")
+    assert policy.read_text() == "#!/bin/sh\nexit 101\n"

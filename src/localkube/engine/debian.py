@@ -120,6 +120,9 @@ def _refuse_foreign(home: EngineHome) -> None:
 
 def _start(home: EngineHome, say: Say) -> None:
     _clear_leftovers(home, say)
+    if answers(home):
+        # One that was slow, not dead: a second one beside it would end both.
+        return
     home.lib_dir.mkdir(parents=True, exist_ok=True, mode=0o711)
     home.run_dir.mkdir(parents=True, exist_ok=True, mode=0o755)
     network.record_before(home, removal.SHARED_FOLDERS)

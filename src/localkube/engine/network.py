@@ -218,9 +218,8 @@ def _remove_chains(table: str, before: Before) -> None:
 def _rules(table: str) -> list[list[str]]:
     if shutil.which("iptables") is None:
         return []
-    with suppress(CommandFailed):
-        return [line.split() for line in run(["iptables", "-w", "10", "-t", table, "-S"], timeout=30).splitlines()]
-    return []
+    # Not to know the rules is no "there are none": what was there before would be taken for ours.
+    return [line.split() for line in run(["iptables", "-w", "10", "-t", table, "-S"], timeout=30).splitlines()]
 
 
 def _chains(rules: Iterable[Sequence[str]]) -> list[str]:

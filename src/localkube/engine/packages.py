@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import time
@@ -18,6 +19,7 @@ SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOCK_SECONDS = 180
 APT_SECONDS = 900.0
 POLL_SECONDS = 1.0
+LOCK = Path("/run/localkube-packages.lock")
 POLICY = Path("/usr/sbin/policy-rc.d")
 # Read by Debian's maintainer scripts: 101 forbids starting services.
 POLICY_TEXT = "#!/bin/sh\n# Written by localkube while it installs an engine; may be removed.\nexit 101\n"
@@ -41,6 +43,7 @@ def install_packages(say: Callable[[str], None], needed: Mapping[str, str] = NEE
     Raises:
         LocalKubeError: this is not Debian or a relative, or apt could not do it.
     """
+    _lift_left_policy()
     wanted = missing_packages(needed)
     if not wanted:
         return
@@ -50,10 +53,29 @@ def install_packages(say: Callable[[str], None], needed: Mapping[str, str] = NEE
             "install them (for an engine: Docker or Podman) with this system's package manager, then try again",
         )
     say(f"installing {', '.join(wanted)} with apt-get")
-    with _services_stay_off():
+    with _one_at_a_time(), _services_stay_off():
         _install(wanted, say)
     if "docker.io" in wanted and Path("/run/systemd/system").is_dir():
         run(["systemctl", "disable", "--quiet", "docker.service", "docker.socket"], timeout=60)
+
+
+@contextmanager
+def _one_at_a_time(lock: Path = LOCK) -> Iterator[None]:
+    """Two installations at once would take each other's rule about services away."""
+    try:
+        handle = lock.open("w")
+    except PermissionError:
+        raise LocalKubeError("installing packages needs root", "run this command with sudo") from None
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _lift_left_policy(policy: Path = POLICY, lock: Path = LOCK) -> None:
+    """Remove the rule that a cut-off installation left: it would keep the machine's services off for ever."""
+    if policy.exists() and policy.read_text(errors="replace") == POLICY_TEXT:
+        with _one_at_a_time(lock):
+            policy.unlink(missing_ok=True)
 
 
 def _install(wanted: list[str], say: Callable[[str], None]) -> None:

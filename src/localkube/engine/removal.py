@@ -12,6 +12,7 @@ from pathlib import Path
 from localkube.engine import network
 from localkube.engine import processes as running
 from localkube.engine.home import EngineHome
+from localkube.errors import LocalKubeError
 
 # Places that every Docker engine uses, whatever its own folders are; removed again when they are empty and were not
 # there before.
@@ -25,13 +26,14 @@ def purge(home: EngineHome, whole: IPv4Network | None) -> None:
     network.restore(home, whole, chains_are_shared=bool(others))
     cgroups = _container_cgroups(home)
     _unmount_below(home.run_dir, home.lib_dir)
+    _refuse_mounts(home.run_dir, home.lib_dir)
     for folder in cgroups:
         # The kernel refuses where something is left in it, another engine's containers for instance.
         with suppress(OSError):
             folder.rmdir()
     for folder in (home.run_dir, home.lib_dir):
         if folder.exists():
-            shutil.rmtree(folder)
+            _remove(folder)
     for folder in SHARED_FOLDERS:
         if not others and record is not None and str(folder) not in record.folders:
             with suppress(OSError):
@@ -50,11 +52,30 @@ def _container_cgroups(home: EngineHome) -> list[Path]:
 
 def _unmount_below(*folders: Path) -> None:
     """Unmount what containers left mounted; without it removing a folder would fail, or reach into a volume."""
-    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    inside = [Path(_unescape(point)) for point in points]
-    ours = [point for point in inside if any(folder in (point, *point.parents) for folder in folders)]
-    for point in sorted(ours, key=lambda path: -len(path.parts)):
+    for point in sorted(mounts_below(*folders), key=lambda path: -len(path.parts)):
         subprocess.run(["umount", "--lazy", str(point)], capture_output=True, timeout=30, check=False)
+
+
+def _refuse_mounts(*folders: Path) -> None:
+    """Never delete through a mount: what it shows may be somebody else's."""
+    for point in mounts_below(*folders):
+        raise LocalKubeError(
+            f"{point} is mounted and cannot be unmounted, so the engine's data are not removed",
+            f"end what uses it (`fuser -vm {point}`), `umount {point}`, then try again",
+        )
+
+
+def mounts_below(*folders: Path, table: Path = Path("/proc/self/mountinfo")) -> list[Path]:
+    """What is mounted at or below the folders."""
+    points = [Path(_unescape(line.split()[4])) for line in table.read_text().splitlines()]
+    return [point for point in points if any(folder in (point, *point.parents) for folder in folders)]
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise LocalKubeError(f"{folder} cannot be removed: {error}", f"remove it by hand: `rm -rf {folder}`") from None
 
 
 def _unescape(word: str) -> str:
