@@ -73,7 +73,7 @@ NEEDS = (
         "go",
         "builds kubectl, kind, helm and argo, and where images cannot be pulled Kubernetes, Argo and NATS",
         "install Go 1.26 or newer from your package manager or https://go.dev/dl and put it in PATH",
-        (1, 26),
+        LEAST_GO,
         ("version",),
         always=True,
     ),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from localkube import versions
 from localkube.build import argo_events, tls_roots
-from localkube.build.gomod import go_build, module_dir, writable_copy
+from localkube.build.gomod import go_build, module_dir, toolchain, writable_copy
 from localkube.build.image import Image, write_archive
 from localkube.build.kustomize import render
 from localkube.build.recipe import Recipe, Workbench
@@ -47,7 +47,7 @@ def recipes() -> list[Recipe]:
     `argo-cli` is the program with the server and its UI (see `argo_ui`), and its image; `argo-client` is the program
     without the UI, for those whose server is pulled.
     """
-    source = {"version": VERSION, "checksum": CHECKSUM, "revision": REVISION, "ldflags": LDFLAGS}
+    source = {**toolchain(), "version": VERSION, "checksum": CHECKSUM, "revision": REVISION, "ldflags": LDFLAGS}
     roots = {"tls-roots": tls_roots.digest()}
     return [
         manifests_recipe(),

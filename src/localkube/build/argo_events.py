@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localkube import versions
 from localkube.build import tls_roots
-from localkube.build.gomod import go_build, module_dir
+from localkube.build.gomod import go_build, module_dir, toolchain
 from localkube.build.image import Image, write_archive
 from localkube.build.recipe import Recipe, Workbench
 
@@ -33,6 +33,7 @@ LDFLAGS = " ".join(
 def recipes() -> list[Recipe]:
     """What of Argo Events can be built here."""
     inputs = {
+        **toolchain(),
         "version": VERSION,
         "checksum": CHECKSUM,
         "revision": REVISION,

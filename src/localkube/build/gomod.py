@@ -9,14 +9,34 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 
 from localkube.build.recipe import Workbench
 from localkube.errors import LocalKubeError
 from localkube.shell import run
 
+# What the go.mod files of `modules/` ask for.
+LEAST_GO = (1, 26)
 BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false")
 BUILD_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", "GOTOOLCHAIN": "local"}
+
+
+@cache
+def toolchain() -> dict[str, str]:
+    """What of the Go toolchain decides what comes out: an input of everything that is compiled here.
+
+    Raises:
+        LocalKubeError: there is no Go, or one that is too old for the modules.
+    """
+    version = run(["go", "env", "GOVERSION"], env=BUILD_ENV).strip()
+    told = re.match(r"go(\d+)\.(\d+)", version)
+    if told and (int(told[1]), int(told[2])) < LEAST_GO:
+        raise LocalKubeError(
+            f"{version} is too old: {LEAST_GO[0]}.{LEAST_GO[1]} or newer is needed to build",
+            "`pressplay cluster doctor` names what installs it",
+        )
+    return {"go": version, "flags": " ".join(BUILD_FLAGS)}
 
 
 def module_dir(bench: Workbench, module: str, version: str, checksum: str) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from localkube import versions
-from localkube.build.gomod import go_build
+from localkube.build.gomod import go_build, toolchain
 from localkube.build.recipe import Recipe, Workbench
 
 MODULES = Path(__file__).parent / "modules"
@@ -47,12 +47,17 @@ def recipes() -> list[Recipe]:
     `coredns`: the one of that name.
     """
     kit, coredns = MODULES / "kit", MODULES / "coredns"
-    inputs = {"source": source_digest(kit), "ldflags": ldflags(), "revision": REVISION}
+    inputs = {**toolchain(), "source": source_digest(kit), "ldflags": ldflags(), "revision": REVISION}
     return [
-        Recipe("kit", inputs, _builder(kit, PACKAGES, ldflags()), cost=440),
-        Recipe("clients", inputs, _builder(kit, CLIENT_PACKAGES, ldflags()), cost=150),
+        Recipe("kit", {**inputs, "packages": " ".join(PACKAGES)}, _builder(kit, PACKAGES, ldflags()), cost=440),
+        Recipe(
+            "clients",
+            {**inputs, "packages": " ".join(CLIENT_PACKAGES)},
+            _builder(kit, CLIENT_PACKAGES, ldflags()),
+            cost=150,
+        ),
         # Of its own, because the release without known flaws needs a newer client-go than this Kubernetes has.
-        Recipe("coredns", {"source": source_digest(coredns)}, _builder(coredns, (".",), ""), cost=70),
+        Recipe("coredns", {**toolchain(), "source": source_digest(coredns)}, _builder(coredns, (".",), ""), cost=70),
     ]
 
 

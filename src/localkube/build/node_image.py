@@ -51,6 +51,7 @@ def recipes() -> list[Recipe]:
     inputs = {
         "kind": KIND_CHECKSUM,
         "code": hashlib.sha256(Path(__file__).read_bytes() + PREPARE.read_bytes()).hexdigest(),
+        "programs": " ".join(kit.NODE_PROGRAMS),
         "storage": json.dumps(storage.manifests()),
         "images": " ".join((*KUBERNETES_IMAGES, ETCD_IMAGE, COREDNS_IMAGE, PAUSE_IMAGE)),
     }
