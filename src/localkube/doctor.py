@@ -12,6 +12,7 @@ from typing import Literal
 
 from localkube import machine as machines
 from localkube import tools
+from localkube.build.gomod import LEAST_GO
 from localkube.engine.detect import find_engine
 from localkube.engine.model import Engine
 from localkube.engine.packages import program
