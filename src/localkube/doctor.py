@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import urllib.error
 import urllib.request
@@ -12,13 +11,11 @@ from typing import Literal
 
 from localkube import machine as machines
 from localkube import tools
-from localkube.build.gomod import LEAST_GO
+from localkube.build.programs import NEEDS, Need, installable, look
 from localkube.engine.detect import find_engine
 from localkube.engine.model import Engine
-from localkube.engine.packages import program
 from localkube.errors import CommandFailed, LocalKubeError
 from localkube.machine import Machine
-from localkube.shell import run
 
 State = Literal["ok", "warning", "missing"]
 
@@ -48,41 +45,6 @@ class Finding:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Need:
-    """A program that builds need.
-
-    Attributes:
-        name: the program.
-        why: what it is for.
-        command: what installs it.
-        least: the lowest version that will do.
-        asking: the arguments that make it print its version.
-        always: it is needed also where images can be pulled.
-    """
-
-    name: str
-    why: str
-    command: str
-    least: tuple[int, ...] = ()
-    asking: tuple[str, ...] = ("--version",)
-    always: bool = False
-
-
-NEEDS = (
-    Need(
-        "go",
-        "builds kubectl, kind, helm and argo, and where images cannot be pulled Kubernetes, Argo and NATS",
-        "install Go 1.26 or newer from your package manager or https://go.dev/dl and put it in PATH",
-        LEAST_GO,
-        ("version",),
-        always=True,
-    ),
-    Need("git", "fetches some Go modules", "sudo apt-get install git"),
-    Need("node", "builds the Argo UI", "install Node.js 20 or newer from your package manager", (20,)),
-    Need("npm", "builds the Argo UI", "install npm 9 or newer (it comes with Node.js)", (9,)),
-    Need("mmdebstrap", "makes the base image from Debian's packages", "sudo apt-get install mmdebstrap"),
-)
 BROUGHT = ("kubectl", "kind", "helm", "argo")
 ADVICE = (machines.check_inotify,)
 
@@ -95,7 +57,7 @@ def diagnose() -> list[Finding]:
     return [
         finding,
         _registry_finding(reachable=pullable),
-        *(look_for_program(need, optional=pullable and not need.always) for need in NEEDS),
+        *(look_for_program(need, optional=pullable and need.when == "building") for need in NEEDS),
         *look_for_tools(BROUGHT),
         *judge_machine(machine, engine),
     ]
@@ -145,17 +107,16 @@ def registry_answers(address: str, seconds: float = REGISTRY_SECONDS) -> bool:
 
 def look_for_program(need: Need, *, optional: bool) -> Finding:
     """A program that builds need: optional where images can be pulled."""
-    lacking: State = "warning" if optional else "missing"
+    fine, found = look(need)
+    if fine:
+        return Finding(need.name, "ok", found)
+    if installable(need):
+        return Finding(
+            need.name, "warning", f"{found}; `pressplay cluster up` installs it; it {need.why}", need.command
+        )
     why = f"{need.why}{', which is not needed while images can be pulled' if optional else ''}"
-    path = program(need.name)
-    if path is None:
-        return Finding(need.name, lacking, f"not found; it {why}", need.command)
-    version = _version(path, need.asking)
-    shown = ".".join(map(str, version)) or "of unknown version"
-    if version and version < need.least:
-        least = ".".join(map(str, need.least))
-        return Finding(need.name, lacking, f"{shown} is too old, at least {least} is needed; it {why}", need.command)
-    return Finding(need.name, "ok", f"{shown} ({path})")
+    lacking: State = "warning" if optional or need.when == "rarely" else "missing"
+    return Finding(need.name, lacking, f"{found}; it {why}", need.command)
 
 
 def look_for_tools(names: Iterable[str]) -> list[Finding]:
@@ -206,12 +167,3 @@ def _engine_version(engine: Engine) -> str:
         return engine.run("version", "--format", told, timeout=15).strip()
     except CommandFailed:
         return "of unknown version"
-
-
-def _version(path: str, asking: tuple[str, ...]) -> tuple[int, ...]:
-    try:
-        said = run([path, *asking], timeout=15)
-    except CommandFailed:
-        return ()
-    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", said)
-    return tuple(int(part) for part in found.groups() if part) if found else ()

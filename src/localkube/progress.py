@@ -124,7 +124,7 @@ class Progress:
 
     def _seconds_left(self) -> float:
         cores = os.cpu_count() or 1
-        waiting = sum(part.cost for part in self._parts.values() if part.began is None)
+        waiting = sum(part.cost for part in self._parts.values() if part.began is None and part.ended is None)
         running = sum(
             max(part.cost - (self.clock() - (part.began or 0)) * cores / max(1, len(self._running())), 0)
             for part in self._running().values()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from localkube.build import argo, argo_events, argo_ui, nats_image, tls_roots
+from localkube.build import argo, argo_events, argo_ui, gomod, kit, nats_image, tls_roots
 from localkube.build.kustomize import render
 from localkube.errors import LocalKubeError
 
@@ -84,6 +85,24 @@ def test_other_tls_roots_are_another_build(monkeypatch: pytest.MonkeyPatch, tmp_
         return argo_events.recipes()[0].digest({})
 
     assert digest("one") == digest("one") != digest("another")
+
+
+def test_another_go_is_another_build_of_all_that_is_compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def compiled(version: str) -> dict[str, str]:
+        go = tmp_path / "go"
+        go.write_text(f"#!/bin/sh\necho go{version}\n")
+        go.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        gomod.toolchain.cache_clear()
+        known = [recipe for module in (argo, argo_events, kit) for recipe in module.recipes()]
+        return {recipe.name: recipe.digest({}) for recipe in known if recipe.name != "argo-manifests"}
+
+    first, again, mended = compiled("1.26.8"), compiled("1.26.8"), compiled("1.26.9")
+    gomod.toolchain.cache_clear()
+    assert first == again
+    assert {"kit", "clients", "coredns", "argo", "argo-cli", "argo-client", "argo-events"} == set(first)
+    assert not set(first.values()) & set(mended.values())
+    assert first["kit"] != first["clients"]
 
 
 def test_a_machine_without_tls_roots_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,14 @@ def test_old_generations_are_forgotten(store: Store) -> None:
     assert len(list((store.root / "builds").iterdir())) == KEPT_GENERATIONS
 
 
+def test_a_log_stays_as_long_as_its_build(store: Store) -> None:
+    for version in ("1", "2", "3"):
+        build([Recipe("one", {"version": version}, writes(version))], ["one"], store, Progress())
+    build([Recipe("one-more", {}, writes(""))], ["one-more"], store, Progress())
+    logs = {path.stem for path in (store.root / "logs").iterdir()}
+    assert logs == {path.name for path in (store.root / "builds").iterdir()}
+
+
 def test_a_recipe_that_needs_itself_is_refused() -> None:
     with pytest.raises(LocalKubeError, match="'b' needs 'a'"):
         digests([Recipe("a", {}, writes(""), needs=("b",)), Recipe("b", {}, writes(""), needs=("a",))])
@@ -192,6 +200,33 @@ def test_whoever_waits_for_another_process_can_be_ended(store: Store) -> None:
         threading.Timer(0.2, stop.set).start()
         with pytest.raises(LocalKubeError, match="another process builds it"):
             store.obtain(recipe, digests([recipe])["one"], {}, Progress(), stop)
+
+
+def test_what_another_process_built_meanwhile_is_done(store: Store) -> None:
+    recipe = Recipe("one", {}, writes("a"))
+    digest = digests([recipe])["one"]
+    (store.root / "locks").mkdir(parents=True)
+    shown = io.StringIO()
+    progress = Progress(Console(file=shown))
+    with (store.root / "locks" / f"one-{digest}").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        waiter = threading.Thread(target=store.obtain, args=(recipe, digest, {}, progress, threading.Event()))
+        waiter.start()
+        until("the second to wait", lambda: "wait for the process" in shown.getvalue(), seconds=20)
+        store.place("one", digest).mkdir(parents=True)
+    waiter.join(20)
+    assert "one: done" in shown.getvalue()
+    assert "start" not in shown.getvalue()
+
+
+def test_the_working_folder_of_a_build_that_goes_on_stays(store: Store) -> None:
+    running = store.root / "work" / f"one-{'0' * 16}"
+    running.mkdir(parents=True)
+    (store.root / "locks").mkdir()
+    with (store.root / "locks" / running.name).open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        build([Recipe("one", {}, writes("a"))], ["one"], store, Progress())
+    assert list((store.root / "work").iterdir()) == [running]
 
 
 def test_working_folders_of_earlier_inputs_do_not_pile_up(store: Store) -> None:

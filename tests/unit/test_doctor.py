@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from localkube import doctor
-from localkube.doctor import Finding, Need
+from localkube.build.programs import Need
+from localkube.doctor import Finding
 from localkube.engine import Engine
 from localkube.errors import LocalKubeError
 from localkube.machine import GIB, Machine
@@ -51,6 +53,21 @@ def test_a_missing_program_is_named_with_what_installs_it(folder: Path) -> None:
 
 def test_where_images_can_be_pulled_a_missing_program_is_a_warning(folder: Path) -> None:
     assert doctor.look_for_program(NEED, optional=True).state == "warning"
+
+
+def test_what_only_some_machines_need_is_a_warning(folder: Path) -> None:
+    assert doctor.look_for_program(replace(NEED, when="rarely"), optional=False).state == "warning"
+
+
+@pytest.mark.parametrize(("user", "state"), [(0, "warning"), (1000, "missing")])
+def test_what_up_installs_itself_is_not_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, user: int, state: str
+) -> None:
+    script(folder / "apt-get", "exit 0")
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    found = doctor.look_for_program(replace(NEED, package="tool"), optional=False)
+    assert found.state == state
+    assert ("`pressplay cluster up` installs it" in found.detail) is (user == 0)
 
 
 def test_a_program_that_does_not_tell_its_version_is_taken(folder: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from localkube import doctor, versions
-from localkube.build import kit
+from localkube import versions
+from localkube.build import kit, programs
 
 
 def required(module: str) -> dict[str, str]:
@@ -40,8 +40,8 @@ def test_every_staging_module_has_the_version_of_its_kubernetes() -> None:
     assert {version for _, version in replaced} == {wanted}
 
 
-def test_the_go_that_the_doctor_asks_for_compiles_what_is_built() -> None:
-    (asked,) = [need.least for need in doctor.NEEDS if need.name == "go"]
+def test_the_go_that_is_asked_for_compiles_what_is_built() -> None:
+    (asked,) = [need.least for need in programs.NEEDS if need.name == "go"]
     wanted = [
         re.findall(r"^go (\d+)\.(\d+)", path.read_text(), re.MULTILINE)[0] for path in kit.MODULES.glob("*/go.mod")
     ]

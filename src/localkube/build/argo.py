@@ -51,9 +51,9 @@ def recipes() -> list[Recipe]:
     roots = {"tls-roots": tls_roots.digest()}
     return [
         manifests_recipe(),
-        Recipe("argo", {**source, **roots}, _build_controller_and_executor, cost=380),
-        Recipe("argo-cli", {**source, **roots}, _build_cli, needs=("argo-ui",), cost=25),
-        Recipe("argo-client", source, _build_client, cost=250),
+        Recipe("argo", {**source, **roots}, _build_controller_and_executor, cost=380, programs=("go",)),
+        Recipe("argo-cli", {**source, **roots}, _build_cli, needs=("argo-ui",), cost=25, programs=("go",)),
+        Recipe("argo-client", source, _build_client, cost=250, programs=("go",)),
     ]
 
 
@@ -64,7 +64,7 @@ def manifests_recipe() -> Recipe:
         "events": f"{argo_events.VERSION} {argo_events.CHECKSUM}",
         "revision": REVISION,
     }
-    return Recipe("argo-manifests", inputs, _render_manifests, cost=3)
+    return Recipe("argo-manifests", inputs, _render_manifests, cost=3, programs=("go",))
 
 
 def source_copy(bench: Workbench) -> Path:

@@ -40,7 +40,7 @@ def recipes() -> list[Recipe]:
         "ldflags": LDFLAGS,
         "tls-roots": tls_roots.digest(),
     }
-    return [Recipe("argo-events", inputs, _build, cost=255)]
+    return [Recipe("argo-events", inputs, _build, cost=255, programs=("go",))]
 
 
 def _build(bench: Workbench) -> None:

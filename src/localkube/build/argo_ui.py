@@ -60,7 +60,7 @@ def recipes() -> list[Recipe]:
         "files": ours,
         "revision": REVISION,
     }
-    return [Recipe("argo-ui", inputs, _build, cost=60)]
+    return [Recipe("argo-ui", inputs, _build, cost=60, programs=("go", "node", "npm"))]
 
 
 def _build(bench: Workbench) -> None:

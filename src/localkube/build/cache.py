@@ -91,7 +91,7 @@ class Store:
         return {"GOCACHE": str(self.root / "go-build"), "GOGC": os.environ.get("GOGC", "400")}
 
     def _forget_older(self, name: str, keep: Path) -> None:
-        """Delete a component's outputs but the newest, and the working folders in which nobody works."""
+        """Delete a component's outputs but the newest, working folders in which nobody works, and the logs of both."""
         others = [path for path in self._of(name, "builds") if path != keep]
         others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for old in others[KEPT_GENERATIONS - 1 :]:
@@ -100,10 +100,14 @@ class Store:
             with (self.root / "locks" / left.name).open("w") as lock:
                 if _locked(lock):
                     shutil.rmtree(left, ignore_errors=True)
+        kept = {path.name for kind in ("builds", "work") for path in self._of(name, kind)}
+        for log in self._of(name, "logs", ".log"):
+            if log.stem not in kept:
+                log.unlink(missing_ok=True)
 
-    def _of(self, name: str, kind: str) -> list[Path]:
-        """The folders of a component; digests are 16 hexadecimal digits."""
-        return list((self.root / kind).glob(f"{name}-{'[0-9a-f]' * 16}"))
+    def _of(self, name: str, kind: str, ending: str = "") -> list[Path]:
+        """What is there of a component; digests are 16 hexadecimal digits."""
+        return list((self.root / kind).glob(f"{name}-{'[0-9a-f]' * 16}{ending}"))
 
     @contextmanager
     def _lock(self, name: str, digest: str, progress: Progress, stop: threading.Event) -> Iterator[int]:

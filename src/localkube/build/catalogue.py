@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localkube import paths, versions
-from localkube.build import argo, argo_events, argo_ui, cache, debian_base, kit, nats_image, node_image
+from localkube.build import argo, argo_events, argo_ui, cache, debian_base, kit, nats_image, node_image, programs
 from localkube.build.recipe import Recipe
 from localkube.consent import Consent
 from localkube.engine.model import Engine
-from localkube.engine.packages import install_packages, missing_packages
+from localkube.engine.packages import install_packages
 from localkube.progress import Progress
 from localkube.state import ImageSource
 
@@ -23,9 +23,6 @@ PROGRAMS: dict[ImageSource, dict[str, tuple[str, ...]]] = {
     "pulled": {"clients": ("kubectl", "kind", "helm"), "argo-client": ("argo",)},
 }
 MANIFESTS = "argo-manifests"
-
-# Debian packages that builds call, by program.
-BUILD_PROGRAMS = {"mmdebstrap": "mmdebstrap"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ def obtain(
         with_node: whether a node is to be made, too; a cluster that is there has its nodes.
 
     Raises:
-        LocalKubeError: a build failed, or the user did not agree.
+        LocalKubeError: a build failed, a program that it needs is not here, or the user did not agree.
     """
     images = [name for name, part in IMAGES.items() if part not in without] if source == "built" else []
     node = ["debian-base", "node-files"] if source == "built" and with_node else []
@@ -96,13 +93,19 @@ def base_image(engine: Engine, source: ImageSource, consent: Consent, progress: 
 def _build(wanted: list[str], consent: Consent, progress: Progress) -> dict[str, Path]:
     store = cache.Store(paths.cache_dir())
     known = recipes()
-    from_debian = cache.missing(known, wanted, store).intersection(debian_base.NAMES)
-    packages = missing_packages(BUILD_PROGRAMS) if from_debian else []
-    if packages:
-        consent.require([f"install the Debian packages {', '.join(packages)}"])
-        install_packages(lambda title: progress.step("packages", title), BUILD_PROGRAMS)
-        progress.done("packages")
+    missing = cache.missing(known, wanted, store)
+    _have_programs({name for recipe in known if recipe.name in missing for name in recipe.programs}, consent, progress)
     return cache.build(known, wanted, store, progress)
+
+
+def _have_programs(names: set[str], consent: Consent, progress: Progress) -> None:
+    """Have all that builds call before the first begins: Debian's packages are installed, the rest must be here."""
+    packages = programs.packages(names)
+    programs.require(names - packages.keys())
+    if packages:
+        consent.require([f"install the Debian packages {', '.join(packages.values())}"])
+        install_packages(lambda title: progress.step("packages", title), packages)
+        progress.done("packages")
 
 
 def _node_image(made: dict[str, Path], engine: Engine, progress: Progress) -> str:

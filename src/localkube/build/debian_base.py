@@ -17,7 +17,7 @@ from localkube.shell import run
 
 SUITE = "bookworm"
 REVISION = "1"
-NAMES = ("debian-base", "node-root", "pod-root")
+PROGRAMS = ("mmdebstrap",)
 
 # The suites of a release, the component that we use of them, and the keys that they are signed with.
 SUITES = (SUITE, f"{SUITE}-updates", f"{SUITE}-security")
@@ -58,9 +58,24 @@ def recipes() -> list[Recipe]:
             _build_base,
             cost=30,
             downloads=True,
+            programs=PROGRAMS,
         ),
-        Recipe("node-root", {**common, "packages": " ".join(NODE_PACKAGES)}, _build_node_root, cost=45, downloads=True),
-        Recipe("pod-root", {**common, "packages": " ".join(POD_PACKAGES)}, _build_pod_root, cost=6, downloads=True),
+        Recipe(
+            "node-root",
+            {**common, "packages": " ".join(NODE_PACKAGES)},
+            _build_node_root,
+            cost=45,
+            downloads=True,
+            programs=PROGRAMS,
+        ),
+        Recipe(
+            "pod-root",
+            {**common, "packages": " ".join(POD_PACKAGES)},
+            _build_pod_root,
+            cost=6,
+            downloads=True,
+            programs=PROGRAMS,
+        ),
     ]
 
 

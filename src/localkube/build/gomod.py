@@ -26,16 +26,9 @@ BUILD_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", "GOTOOLCHAIN": 
 def toolchain() -> dict[str, str]:
     """What of the Go toolchain decides what comes out: an input of everything that is compiled here.
 
-    Raises:
-        LocalKubeError: there is no Go, or one that is too old for the modules.
+    A machine without Go can be asked what there is to build; that it cannot build it is told by `programs`.
     """
-    version = run(["go", "env", "GOVERSION"], env=BUILD_ENV).strip()
-    told = re.match(r"go(\d+)\.(\d+)", version)
-    if told and (int(told[1]), int(told[2])) < LEAST_GO:
-        raise LocalKubeError(
-            f"{version} is too old: {LEAST_GO[0]}.{LEAST_GO[1]} or newer is needed to build",
-            "`pressplay cluster doctor` names what installs it",
-        )
+    version = run(["go", "env", "GOVERSION"], env=BUILD_ENV).strip() if shutil.which("go") else "none"
     return {"go": version, "flags": " ".join(BUILD_FLAGS)}
 
 

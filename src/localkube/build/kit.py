@@ -49,15 +49,28 @@ def recipes() -> list[Recipe]:
     kit, coredns = MODULES / "kit", MODULES / "coredns"
     inputs = {**toolchain(), "source": source_digest(kit), "ldflags": ldflags(), "revision": REVISION}
     return [
-        Recipe("kit", {**inputs, "packages": " ".join(PACKAGES)}, _builder(kit, PACKAGES, ldflags()), cost=440),
+        Recipe(
+            "kit",
+            {**inputs, "packages": " ".join(PACKAGES)},
+            _builder(kit, PACKAGES, ldflags()),
+            cost=440,
+            programs=("go",),
+        ),
         Recipe(
             "clients",
             {**inputs, "packages": " ".join(CLIENT_PACKAGES)},
             _builder(kit, CLIENT_PACKAGES, ldflags()),
             cost=150,
+            programs=("go",),
         ),
         # Of its own, because the release without known flaws needs a newer client-go than this Kubernetes has.
-        Recipe("coredns", {**toolchain(), "source": source_digest(coredns)}, _builder(coredns, (".",), ""), cost=70),
+        Recipe(
+            "coredns",
+            {**toolchain(), "source": source_digest(coredns)},
+            _builder(coredns, (".",), ""),
+            cost=70,
+            programs=("go",),
+        ),
     ]
 
 

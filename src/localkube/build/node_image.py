@@ -55,7 +55,8 @@ def recipes() -> list[Recipe]:
         "storage": json.dumps(storage.manifests()),
         "images": " ".join((*KUBERNETES_IMAGES, ETCD_IMAGE, COREDNS_IMAGE, PAUSE_IMAGE)),
     }
-    return [Recipe("node-files", inputs, _build, needs=("kit", "coredns", "node-root", "pod-root"), cost=10)]
+    needs = ("kit", "coredns", "node-root", "pod-root")
+    return [Recipe("node-files", inputs, _build, needs=needs, cost=10, programs=("go",))]
 
 
 def reference(files: Path) -> str:

@@ -27,6 +27,7 @@ class Recipe:
         needs: the names of the recipes whose outputs it reads.
         cost: CPU seconds that it took when measured on two cores, to order the work and to say what is left.
         downloads: it waits for the network more than it computes, so it runs beside those that need the cores.
+        programs: the programs that it calls, by their names in `programs.NEEDS`.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Recipe:
     needs: tuple[str, ...] = ()
     cost: int = 10
     downloads: bool = False
+    programs: tuple[str, ...] = ()
 
     def digest(self, needed: Mapping[str, str]) -> str:
         """The hash of all inputs, own and needed ones (name → digest); 16 hexadecimal digits."""
