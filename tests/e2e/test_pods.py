@@ -20,12 +20,12 @@ REPORT = r"""
 uid=$(id -u)
 limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes)
 root=$( (: > /written) 2>/dev/null && echo writable || echo read-only)
-prepared=$(cat /work/prepared)
-until [ -s /work/beat ]; do sleep 0.1; done
-awk '{ print }' /proc/self/status > /work/status
-of() { sed -n "s/^$1:[[:space:]]*//p" /work/status; }
+prepared=$(cat /scratch/prepared)
+until [ -s /scratch/beat ]; do sleep 0.1; done
+awk '{ print }' /proc/self/status > /scratch/status
+of() { sed -n "s/^$1:[[:space:]]*//p" /scratch/status; }
 printf '{"uid": %s, "limit": %s, "root": "%s", "prepared": "%s", "sidecar": "%s", ' \
-    "$uid" "$limit" "$root" "$prepared" "$(cat /work/beat)"
+    "$uid" "$limit" "$root" "$prepared" "$(cat /scratch/beat)"
 printf '"seccomp": "%s", "capabilities": "%s", "no_new_privileges": "%s"}\n' \
     "$(of Seccomp)" "$(of CapBnd)" "$(of NoNewPrivs)"
 """
@@ -56,14 +56,14 @@ def test_a_restricted_job_with_init_container_and_native_sidecar_runs_to_its_end
 def hardened_job(namespace: str, image: str) -> Manifest:
     def part(name: str, script: str, **more: object) -> Manifest:
         resources = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "500m", "memory": str(MEMORY)}}
-        mounts = [{"name": "work", "mountPath": "/work"}]
+        mounts = [{"name": "work", "mountPath": "/scratch"}]
         return container(image, script, name=name, resources=resources, volumeMounts=mounts, **more)
 
     sidecar = part(
-        "sidecar", "trap 'exit 0' TERM; echo 'still here' > /work/beat; while :; do sleep 0.2; done",
+        "sidecar", "trap 'exit 0' TERM; echo 'still here' > /scratch/beat; while :; do sleep 0.2; done",
         restartPolicy="Always",
     )  # fmt: skip
-    init = part("prepare", "echo 'by the init container' > /work/prepared")
+    init = part("prepare", "echo 'by the init container' > /scratch/prepared")
     spec = pod_spec(part("main", REPORT), initContainers=[init, sidecar], volumes=[{"name": "work", "emptyDir": {}}])
     meta = {"name": "hardened", "namespace": namespace}
     return {"kind": "Job", "metadata": meta, "spec": {"backoffLimit": 0, "template": {"spec": spec}}}
