@@ -49,7 +49,9 @@ def _bring_up_to_date() -> None:
     packages = _digest(LOCK)
     if not _is_done("packages", packages):
         print(f"setup: the packages of {LOCK.relative_to(ROOT)}, each checked against its hash", flush=True)
-        _pip("install", "--require-hashes", "--requirement", LOCK)
+        # The lock is whole, so pip has nothing to resolve. Where it tries, it asks for the newest release of what a
+        # package needs with an extra, finds no hash for that, and refuses.
+        _pip("install", "--no-deps", "--require-hashes", "--requirement", LOCK)
         _mark_done("packages", packages)
         _forget("project")
     # What the editable install writes down: the scripts, the entry points, the version.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.support.kube import Kube, Manifest, Refused
+from tests.e2e.support.kube import Kube, Manifest, Refused, is_ready
 from tests.e2e.support.pods import HARDENED, NON_ROOT, container, pod, pod_spec, service
 from tests.e2e.support.waiting import until
 
@@ -136,6 +136,36 @@ def test_a_service_is_found_by_all_its_names(kube: Kube, base: str, namespace: s
         client = container(base, "", command=["bash", "-euc", ask, "bash", *names])
         said = kube.output_of(pod(namespace, "client", client))
     assert said == "hello from greeter\n" * len(names)
+
+
+def test_services_outlive_a_new_start_of_the_proxy(kube: Kube, base: str, namespace: str) -> None:
+    """The new proxy syncs in full over the rules that are there, as any does once an hour."""
+    ask = "exec 3<>/dev/tcp/greeter/8080; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; tail -1 <&3"
+    with greeter(kube, base, namespace):
+        (proxy,) = kube.list("Pod", "kube-system", "k8s-app=kube-proxy")
+        kube.delete("Pod", proxy["metadata"]["name"], "kube-system")
+        until(
+            "another proxy",
+            lambda: [
+                one
+                for one in kube.list("Pod", "kube-system", "k8s-app=kube-proxy")
+                if one["metadata"]["uid"] != proxy["metadata"]["uid"] and is_ready(one)
+            ],
+            seconds=90,
+        )
+        (new,) = kube.list("Pod", "kube-system", "k8s-app=kube-proxy")
+        # The full sync is over when what is made after it answers.
+        kube.create(
+            service(namespace, "later", 8080) | {"spec": {"selector": {"app": "greeter"}, "ports": [{"port": 8080}]}}
+        )
+        later = ask.replace("greeter", "later")
+        waits = f"until (exec 3<>/dev/tcp/later/8080) 2>/dev/null; do sleep 0.2; done; {later}; {ask}"
+        client = container(base, "", command=["bash", "-euc", waits])
+        assert kube.output_of(pod(namespace, "client", client)) == "hello from greeter" * 2
+    # On the built node the proxy's nft must know protocols by name, or the proxy does not know its own rules again.
+    code, told = kube.execute("kube-system", new["metadata"]["name"], "nft", "list", "table", "ip", "kube-proxy")
+    assert code == 0
+    assert ". tcp ." in told
 
 
 def test_a_non_root_pod_writes_a_volume_and_the_next_pod_reads_it(kube: Kube, base: str, namespace: str) -> None:

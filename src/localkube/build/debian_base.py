@@ -37,7 +37,9 @@ NODE_PACKAGES = (
 )  # fmt: skip
 
 # What the images of a node's own pods need besides one static program: kube-proxy calls nft, and catatonit is a pause.
-POD_PACKAGES = ("nftables", "catatonit")
+# netbase has /etc/protocols. Without it nft lists protocols as numbers, kube-proxy takes its own rules for strangers',
+# and a full sync over a table that is there (hourly, or after a restart) deletes the rules of every service.
+POD_PACKAGES = ("netbase", "nftables", "catatonit")
 
 # Where programs in the container look for TLS roots, each by its own name.
 TLS_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO")

@@ -19,6 +19,7 @@ from localkube import engines, tools
 from localkube.addons.argo import UI_NODE_PORT
 from localkube.build import node_image
 from localkube.build.image import references
+from localkube.build.thin import can_be_thinned, thin
 from localkube.engine.model import Engine
 from localkube.errors import CommandFailed, LocalKubeError
 from localkube.kubectl import Kubectl
@@ -144,7 +145,15 @@ class KindCluster:
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / "image.tar"
             self.engine.save_archive(image, archive)
+            if can_be_thinned(archive):
+                thinned = Path(folder) / "thinned.tar"
+                thin(archive, self._blobs(), thinned)
+                archive = thinned
             self.load_archives([archive])
+
+    def _blobs(self) -> set[str]:
+        """The digests of what the node's content store has."""
+        return set(self.engine.run("exec", self.node, "ctr", "--namespace=k8s.io", "content", "ls", "--quiet").split())
 
     def load_archives(self, archives: list[Path]) -> None:
         """Bring image archives into the node."""

@@ -43,6 +43,7 @@ API_VERSIONS = {
     "CustomResourceDefinition": "apiextensions.k8s.io/v1",
     "ClusterRole": "rbac.authorization.k8s.io/v1",
     "ClusterRoleBinding": "rbac.authorization.k8s.io/v1",
+    "CodeRun": "agents.platform/v1",
     "Workflow": "argoproj.io/v1alpha1",
     "EventBus": "argoproj.io/v1alpha1",
     "EventSource": "argoproj.io/v1alpha1",
@@ -112,6 +113,14 @@ class Kube:
             self._resource(kind).delete(name=name, namespace=namespace, body=told)
         except NotFoundError:
             return
+
+    def patch(self, kind: str, name: str, namespace: str, change: Manifest) -> None:
+        """Change an object by a merge patch. Raises Refused."""
+        merge = "application/merge-patch+json"
+        try:
+            self._resource(kind).patch(body=change, name=name, namespace=namespace, content_type=merge)
+        except ApiException as error:
+            raise Refused(error.status, str(error.body)) from None
 
     @contextmanager
     def scaled(self, kind: str, name: str, namespace: str, replicas: int) -> Iterator[None]:
