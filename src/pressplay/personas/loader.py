@@ -1,0 +1,88 @@
+"""Personas from their folder: `NAME/persona.yaml` beside `NAME/prompt.md`. Errors name file, field and cure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from pressplay.personas.schema import Persona
+
+SETTINGS = "persona.yaml"
+PROMPT = "prompt.md"
+
+
+class PersonaError(Exception):
+    """A persona's files cannot be used."""
+
+
+class UnknownPersona(Exception):
+    """There is no persona of this name."""
+
+
+@dataclass(frozen=True)
+class Personas:
+    """All personas, by name."""
+
+    by_name: Mapping[str, Persona]
+
+    def find(self, name: str) -> Persona:
+        """The persona of a name or an alias.
+
+        Raises:
+            UnknownPersona: there is none; tells which there are.
+        """
+        found = self.by_name.get(name) or next((one for one in self if name in one.aliases), None)
+        if found is None:
+            raise UnknownPersona(f"there is no persona `{name}`; choose one of: {', '.join(sorted(self.by_name))}")
+        return found
+
+    def __iter__(self) -> Iterator[Persona]:
+        return iter(self.by_name.values())
+
+
+def load(folder: Path) -> Personas:
+    """All personas of a folder.
+
+    Raises:
+        PersonaError: a file is missing or wrong, or two personas have a name in common.
+    """
+    if not folder.is_dir():
+        raise PersonaError(f"{folder} is no folder\n  set PRESSPLAY_AGENTS to the folder with the personas")
+    personas = [_load(path) for path in sorted(folder.iterdir()) if path.is_dir()]
+    if not personas:
+        raise PersonaError(f"{folder} has no personas in it\n  each is a folder with {SETTINGS} and {PROMPT}")
+    names: dict[str, str] = {}
+    for persona in personas:
+        for name in (persona.name, *persona.aliases):
+            if name in names:
+                raise PersonaError(
+                    f"{folder}: {persona.name} and {names[name]} are both called `{name}`\n  give one another name"
+                )
+            names[name] = persona.name
+    return Personas({persona.name: persona for persona in personas})
+
+
+def _load(folder: Path) -> Persona:
+    settings, prompt = folder / SETTINGS, folder / PROMPT
+    for file in (settings, prompt):
+        if not file.is_file():
+            raise PersonaError(f"{file} is missing\n  a persona is a folder with {SETTINGS} and {PROMPT}")
+    try:
+        told = yaml.safe_load(settings.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise PersonaError(f"{settings} is no YAML: {' '.join(str(error).split())[:300]}") from None
+    if not isinstance(told, dict):
+        raise PersonaError(f"{settings} must hold fields, a line each\n  look at another persona's")
+    try:
+        persona = Persona.model_validate({**told, "prompt": prompt.read_text(encoding="utf-8").strip()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise PersonaError(f"{settings}: {place}: {first['msg']}\n  agents/README.md has the fields") from None
+    if persona.name != folder.name:
+        raise PersonaError(f"{settings}: name is `{persona.name}`, and its folder is called `{folder.name}`")
+    return persona

@@ -1,0 +1,55 @@
+"""CodeRun: one task, one persona, one pull request."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from pressplay.resources.base import API_VERSION, Resource
+from pressplay.resources.run import Folder, Metadata, Name, RunSpec, RunStatus
+
+
+class CodeRunSpec(RunSpec):
+    """What is to be done. Once it has begun only `suspend` and `cancel` can be changed."""
+
+    task: str | None = Field(default=None, min_length=1, max_length=65536, description="The task in words.")
+    issue: int | None = Field(default=None, ge=1, description="Number of the issue that is the task.")
+    pull_request: int | None = Field(
+        default=None, ge=1, description="Number of the pull request whose review comments are the task."
+    )
+    acceptance_criteria: list[Annotated[str, StringConstraints(min_length=1, max_length=2000)]] | None = Field(
+        default=None, max_length=50, description="What must hold when it is done."
+    )
+    persona: Name | None = Field(default=None, description="Who does it; `rex` where nothing is said.")
+    github_app: Name | None = Field(default=None, description="The same as `persona`, under its older name.")
+    working_directory: Folder | None = Field(
+        default=None, description="Folder of the repository that commands run in; its root where nothing is said."
+    )
+    service: Folder | None = Field(
+        default=None,
+        description="Service of the repository that the task is about; its folder is also where commands run.",
+    )
+    continue_from: Name | None = Field(
+        default=None, description="A run of this namespace whose work and transcript this one goes on with."
+    )
+
+    @property
+    def persona_name(self) -> str:
+        """Who does it."""
+        return self.persona or self.github_app or "rex"
+
+    @property
+    def directory(self) -> str:
+        """Where commands run, below the repository's root; empty for the root."""
+        return self.working_directory or self.service or ""
+
+
+class CodeRun(Resource):
+    """A task that an agent works to a pull request."""
+
+    api_version: Literal["agents.platform/v1"] = API_VERSION
+    kind: Literal["CodeRun"] = "CodeRun"
+    metadata: Metadata
+    spec: CodeRunSpec
+    status: RunStatus = Field(default_factory=RunStatus)
