@@ -1,0 +1,1 @@
+"""Backlogs: what is to be done, and in which order."""

@@ -1,0 +1,1 @@
+"""Working trees, mirrors and git's protocols. Nothing here runs what a repository holds."""

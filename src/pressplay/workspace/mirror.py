@@ -1,0 +1,214 @@
+"""Mirrors of repositories, bare, one folder each, named by GitHub's id of the repository.
+
+Owns taking in packs from GitHub, giving out exactly the objects that a run may see, and the trees and commits that we
+make. Two folders of objects: GitHub's in `ID.git`, ours in `ID.work`, so that ours are never taken for GitHub's.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pressplay.protocol.changeset import Changeset
+from pressplay.protocol.quarantine import CommitRequest, Tree
+from pressplay.workspace.changes import make_tree
+from pressplay.workspace.git import Git, GitFailed
+
+LARGEST_FILE = 1024 * 1024
+NEEDED_FREE = 512 * 1024 * 1024
+
+
+class NoSpace(Exception):
+    """The disk that holds the mirrors is nearly full."""
+
+
+class UnknownCommit(Exception):
+    """The mirror does not have a commit."""
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """One repository.
+
+    Attributes:
+        root: the folder of all mirrors.
+        identity: GitHub's id of it.
+    """
+
+    root: Path
+    identity: int
+
+    @property
+    def folder(self) -> Path:
+        """The bare repository."""
+        return self.root / f"{self.identity}.git"
+
+    @property
+    def git(self) -> Git:
+        """git on what came from GitHub."""
+        return Git(self.folder)
+
+    @property
+    def ours(self) -> Git:
+        """git that sees both, and writes to our own objects."""
+        objects = self.root / f"{self.identity}.work" / "objects"
+        objects.mkdir(parents=True, exist_ok=True)
+        return self.git.with_variables(
+            GIT_OBJECT_DIRECTORY=str(objects), GIT_ALTERNATE_OBJECT_DIRECTORIES=str(self.folder / "objects")
+        )
+
+    def prepare(self) -> None:
+        """Have the repository there.
+
+        Raises:
+            NoSpace: the disk is nearly full.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(self.root).free < NEEDED_FREE:
+            raise NoSpace(f"less than {NEEDED_FREE // 1024 // 1024} MiB are free where mirrors are kept")
+        if not (self.folder / "HEAD").exists():
+            with tempfile.TemporaryDirectory(dir=self.root) as scratch:
+                Git(Path(scratch)).run("init", "--quiet", "--bare", "--template=", "made")
+                made = Path(scratch) / "made"
+                if not self.folder.exists():
+                    made.rename(self.folder)
+
+    def refs(self) -> dict[str, str]:
+        """Full name → object id."""
+        if not self.folder.exists():
+            return {}
+        lines = self.git.text("for-each-ref", "--format=%(objectname) %(refname)").split("\n")
+        return {name: target for target, _, name in (line.partition(" ") for line in lines if line)}
+
+    def shallow(self) -> tuple[str, ...]:
+        """Commits whose parents the mirror lacks."""
+        file = self.folder / "shallow"
+        return tuple(file.read_text().split()) if file.exists() else ()
+
+    def has(self, commit: str) -> bool:
+        """Whether a commit is here, ours included."""
+        return self.folder.exists() and self.ours.succeeds("cat-file", "-e", f"{commit}^{{commit}}")
+
+    def take(self, pack: Path | None, refs: Mapping[str, str], shallow: Sequence[str] = ()) -> None:
+        """Take in a pack from GitHub, and then have these refs.
+
+        Args:
+            pack: None where nothing was missing.
+            shallow: commits whose parents GitHub was not asked for.
+
+        Raises:
+            GitFailed: the pack is broken, or refs would point at what is not there.
+        """
+        with self._locked():
+            self.prepare()
+            if shallow:
+                every = sorted({*self.shallow(), *shallow})
+                (self.folder / "shallow").write_text("".join(f"{commit}\n" for commit in every))
+            if pack is not None:
+                with pack.open("rb") as stream:
+                    self.git.run("index-pack", "--stdin", "--fix-thin", "--strict", stdin=stream)
+            tips = "".join(f"{target}\n" for target in sorted(set(refs.values()))).encode()
+            self.git.run("rev-list", "--objects", "--quiet", "--stdin", "--not", "--all", stdin=tips)
+            lines = "".join(f"update {name} {target}\n" for name, target in sorted(refs.items()))
+            self.git.run("update-ref", "--stdin", stdin=lines.encode())
+
+    def export(self, commit: str, depth: int) -> tuple[Path, tuple[str, ...]]:
+        """A pack with the objects of a commit and of its ancestors within `depth` commits, and with no others.
+
+        Returns:
+            The file, which is kept for the next run on the same commit, and the commits whose parents are not in it.
+
+        Raises:
+            UnknownCommit: it is not here.
+        """
+        if not self.has(commit):
+            raise UnknownCommit(f"the mirror of repository {self.identity} lacks {commit}")
+        kept = self.root / f"{self.identity}.exports"
+        kept.mkdir(exist_ok=True)
+        pack, listed = kept / f"{commit}-{depth}.pack", kept / f"{commit}-{depth}.shallow"
+        if not (pack.exists() and listed.exists()):
+            included, shallow = self._within(commit, depth)
+            objects = self.ours.run(
+                "rev-list", "--objects", "--no-walk", "--no-object-names", "--stdin", stdin=_lines(included)
+            )
+            with tempfile.TemporaryDirectory(dir=kept) as scratch:
+                made = Path(scratch) / "pack"
+                self.ours.write(made, "pack-objects", "--stdout", "-q", stdin=objects)
+                listed.write_bytes(_lines(shallow))
+                made.replace(pack)
+        return pack, tuple(listed.read_text().split())
+
+    def _within(self, commit: str, depth: int) -> tuple[list[str], list[str]]:
+        """Commits at most `depth` - 1 steps away, and those of them whose parents are farther or unknown."""
+        parents: dict[str, list[str]] = {}
+        cut = set(self.shallow())
+        for line in self.ours.text("rev-list", "--parents", f"--max-count={depth * 64}", commit).split("\n"):
+            name, *others = line.split()
+            parents[name] = others
+        level, seen = [commit], {commit}
+        for _ in range(depth - 1):
+            level = [other for name in level for other in parents.get(name, []) if other not in seen]
+            seen.update(level)
+        included = sorted(name for name in seen if name in parents)
+        shallow = [
+            name for name in included if name in cut or any(other not in set(included) for other in parents[name])
+        ]
+        return included, shallow
+
+    def files(self, commit: str, paths: Sequence[str]) -> dict[str, bytes]:
+        """The content of files at a commit; what is not there, no file, or too large is left out."""
+        found = {}
+        for path in paths:
+            name = f"{commit}:{path}"
+            try:
+                if self.ours.text("cat-file", "-t", name) != "blob":
+                    continue
+                if int(self.ours.text("cat-file", "-s", name)) <= LARGEST_FILE:
+                    found[path] = self.ours.run("cat-file", "blob", name)
+            except GitFailed:
+                continue
+        return found
+
+    def tree(self, changes: Changeset) -> Tree:
+        """The final tree of a base with changes on it.
+
+        Raises:
+            UnknownCommit: the base is not here.
+            Unacceptable: the changes break rules.
+        """
+        if not self.has(changes.base):
+            raise UnknownCommit(f"the base {changes.base} is no commit of this repository's")
+        return make_tree(self.ours, changes)
+
+    def commit(self, wanted: CommitRequest) -> str:
+        """One commit of ours; the same request makes the same commit."""
+        moment = f"{wanted.time} +0000"
+        people = {
+            f"GIT_{role}_{fact}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for fact, value in (("NAME", wanted.author_name), ("EMAIL", wanted.author_email), ("DATE", moment))
+        }
+        return self.ours.with_variables(**people).text(
+            "commit-tree", wanted.tree, "-p", wanted.parent, stdin=wanted.message.encode()
+        )
+
+    def pack_for_push(self, commit: str, has: Sequence[str], target: Path) -> None:
+        """Write a pack with what GitHub lacks to have a commit."""
+        wanted = [commit, *(f"^{name}" for name in has if self.has(name))]
+        self.ours.write(target, "pack-objects", "--revs", "--thin", "--stdout", "-q", stdin=_lines(wanted))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / f"{self.identity}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _lines(names: Sequence[str]) -> bytes:
+    return "".join(f"{name}\n" for name in names).encode()
