@@ -1,0 +1,1 @@
+"""The process that handles what is hostile in git: neither a key nor a network."""
