@@ -1,21 +1,32 @@
 """The entry of the command line: options that hold for every command, and finding the command.
 
-Owns no command itself. A command reports what the user can mend as a `click.ClickException`: one line that says what
-is wrong, one that says what to do, and an exit code.
+Owns no command itself, only the list of ours. A command reports what the user can mend as a `click.ClickException`:
+one line that says what is wrong, one that says what to do, and an exit code.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint
 
 import click
 
 from pressplay import __version__
-from pressplay.cli.plugins import PluginGroup
+from pressplay.cli.plugins import GROUP, PluginGroup, installed
+
+# Found like those of other packages, so that a command is imported only when it is called.
+OWN = ("cancel", "cost", "doctor", "get", "github", "logs", "retry", "run", "watch", "why")
+
+
+def commands() -> Iterable[EntryPoint]:
+    """Our own commands, and after them those that other packages bring."""
+    return (*(EntryPoint(name, f"pressplay.cli.{name}:{name}", GROUP) for name in OWN), *installed())
 
 
 @click.group(
     cls=PluginGroup,
+    find=commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="`pressplay COMMAND --help` tells more about a command.",
 )
