@@ -26,7 +26,7 @@ export LOCALKUBE_NAME := $(CLUSTER)
 export COVERAGE_FILE := $(CURDIR)/build/coverage/data
 
 # What `make generate` writes; `make verify` fails where it is not what the sources say.
-GENERATED := docs/reference
+GENERATED := docs/reference crds charts/pressplay/files/crds
 
 .PHONY: help
 help: ## explain the targets
@@ -54,7 +54,7 @@ test: test-unit test-e2e ## run all tests: tests/unit, then a cluster, then test
 .PHONY: test-unit
 test-unit: setup ## run only tests/unit: no cluster, no network, seconds
 	@rm -rf build/coverage
-	@$(PYTEST) tests/unit --junitxml=$(REPORTS)/unit.xml $(COVER) $(TESTS)
+	@$(PYTEST) -n 2 tests/unit tests/golden --junitxml=$(REPORTS)/unit.xml $(COVER) $(TESTS)
 
 .PHONY: test-e2e
 test-e2e: setup test-needs cluster-up ## run only tests/e2e, on the cluster (brought up first)
@@ -92,8 +92,10 @@ format: setup ## format the code, and mend what ruff can mend
 	@$(BIN)/ruff format --quiet
 
 .PHONY: generate
-generate: setup ## write what is generated from the code: the reference of the command line
+generate: setup ## write what is generated from the code: definitions, references of the command line and the values
+	@$(BIN)/python tools/generate_crds.py crds charts/pressplay/files/crds
 	@$(BIN)/python tools/generate_cli_reference.py docs/reference/cli.md
+	@$(BIN)/python tools/generate_values_reference.py docs/reference/values.md
 
 .PHONY: lock
 lock: ## write requirements/*.txt and tests/node/package-lock.json anew; the only target that changes versions
@@ -108,8 +110,8 @@ cluster-down: setup ## remove the local cluster; the cache of builds stays
 	@$(BIN)/pressplay cluster down
 
 .PHONY: images
-images: setup ## build the images of images/ on the cluster's engine
-	@$(BIN)/pressplay cluster build images/workbench -t pressplay/workbench:dev
+images: setup ## build the product's images and bring them into the cluster, as far as they are not there
+	@$(BIN)/python tools/images.py --values build/images.json
 
 .PHONY: bench
 bench: setup ## measure a cluster of its own: seconds of a warm start, idle memory (BENCH=--cold: of a cold one, too)

@@ -1,0 +1,168 @@
+"""A four-line CodeRun becomes a pull request, and what cannot become one says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from localkube.state import ClusterRecord
+from tests.e2e.support.kube import Kube, Manifest
+from tests.e2e.support.platform import KEY, SYSTEM, Platform, install, uninstall
+from tests.e2e.support.waiting import until
+
+RUN_SECONDS = 120
+SUMS = {
+    "sums.py": "def add(a, b):\n    return a - b\n",
+    "test_sums.py": (
+        "import unittest\nfrom sums import add\n\n\nclass Sums(unittest.TestCase):\n"
+        "    def test_add(self):\n        self.assertEqual(add(2, 3), 5)\n"
+    ),
+}
+MENDS = """
+match: add subtracts
+turns:
+  - tools:
+      - {name: read, arguments: {path: sums.py}}
+      - {name: shell, arguments: {command: "env; cat /proc/*/environ; find / -name token 2>/dev/null"}}
+      - {name: shell, arguments: {command: python3 -m unittest}}
+  - expect: AssertionError
+    tools:
+      - {name: edit, arguments: {path: sums.py, old: "a - b", new: "a + b"}}
+      - {name: shell, arguments: {command: python3 -m unittest}}
+  - expect: OK
+    tools:
+      - {name: finish, arguments: {title: Add instead of subtracting, body: "Mended, @everybody. Fixes #1"}}
+"""
+BREAKS_RULES = """
+match: change the workflow
+turns:
+  - tools:
+      - {name: write, arguments: {path: .github/workflows/ci.yml, content: "on: push"}}
+      - {name: finish, arguments: {title: A workflow, body: ""}}
+repeat: last
+"""
+GIVES_UP = """
+match: the impossible
+turns:
+  - tools:
+      - {name: finish, arguments: {title: No, body: this cannot be done, outcome: cannot}}
+"""
+
+
+@pytest.fixture(scope="module")
+def platform(cluster: ClusterRecord, kube: Kube) -> Iterator[Platform]:
+    made = install(kube, cluster)
+    made.repository("acme/sums", SUMS)
+    for name, text in {"mends": MENDS, "rules": BREAKS_RULES, "gives-up": GIVES_UP}.items():
+        made.script(f"{name}.yaml", text)
+    yield made
+    uninstall(cluster)
+
+
+@pytest.fixture
+def place(kube: Kube) -> Iterator[str]:
+    """A namespace that enforces the profile `restricted`: pods of runs keep to it."""
+    with kube.namespace("run", {"pod-security.kubernetes.io/enforce": "restricted"}) as name:
+        yield name
+
+
+def ended(kube: Kube, namespace: str, name: str, spec: Manifest) -> Manifest:
+    """Create a CodeRun and wait for its end; answers its status."""
+    kube.create({"kind": "CodeRun", "metadata": {"name": name, "namespace": namespace}, "spec": spec})
+
+    def look() -> Manifest | None:
+        status: Manifest = kube.get("CodeRun", name, namespace).get("status", {})
+        return status if status.get("phase") in ("Succeeded", "Failed", "Cancelled") else None
+
+    return until(
+        f"the end of {name}", look, seconds=RUN_SECONDS, seen=lambda: kube.get("CodeRun", name, namespace).get("status")
+    )
+
+
+def told(status: Manifest, kind: str) -> tuple[str, str]:
+    (found,) = [each for each in status["conditions"] if each["type"] == kind]
+    return found["reason"], found["message"]
+
+
+def test_four_lines_become_a_pull_request(kube: Kube, platform: Platform, place: str) -> None:
+    status = ended(kube, place, "add", {"repository": "acme/sums", "task": "add subtracts; make it add"})
+    assert status["phase"] == "Succeeded", status
+    pull = platform.pull("acme/sums", status["pullRequest"])
+    assert pull["head"]["sha"] == status["headSHA"]
+    assert pull["user"]["login"] == "pressplay[bot]"
+    page = platform.page("acme/sums", status["pullRequest"])
+    assert "+    return a + b" in page
+    # What an agent writes notifies nobody and closes nothing.
+    assert "@everybody" not in pull["body"]
+    assert "Fixes #1" not in pull["body"]
+    assert status["usage"]["calls"] == 3
+    assert float(status["cost"]) > 0
+
+
+def test_no_credential_is_where_the_repository_s_code_runs(kube: Kube, platform: Platform, place: str) -> None:
+    """The agent's first commands printed all that can be seen from the workbench into the conversation."""
+    status = ended(kube, place, "add", {"repository": "acme/sums", "task": "add subtracts; look around first"})
+    assert status["phase"] == "Succeeded", status
+    seen = str([each["body"] for each in platform.conversations()])
+    for canary in (KEY, "ghs_", "PRIVATE KEY", "/var/run/secrets/pressplay"):
+        assert canary not in seen, canary
+
+
+def test_a_protected_path_is_refused_and_the_agent_is_told(kube: Kube, platform: Platform, place: str) -> None:
+    status = ended(kube, place, "rules", {"repository": "acme/sums", "task": "change the workflow"})
+    reason, message = told(status, "Finished")
+    assert (status["phase"], reason) == ("Failed", "OutputRefused")
+    assert ".github/workflows/ci.yml is protected" in message
+    assert "pullRequest" not in status
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "words"),
+    [
+        ({"task": "the impossible"}, "AgentGaveUp", "cannot be done"),
+        ({"task": "x", "persona": "nobody"}, "UnknownPersona", "choose one of: acceptance"),
+        ({"task": "x", "model": "no-such-model"}, "UnknownModel", "no-such-model"),
+        ({"task": "x", "repository": "acme/nothing"}, "AppNotInstalled", "acme/nothing"),
+        ({"task": "x", "base": "no-such-branch"}, "BaseNotFound", "set spec.base"),
+        ({"issue": 99}, "TaskNotFound", "no issue or pull request 99"),
+        ({"task": "add subtracts", "budget": {"steps": 1}}, "StepBudgetExceeded", "spec.budget.steps"),
+        ({"task": "add subtracts", "budget": {"tokens": 100}}, "TokenBudgetExceeded", "spec.budget.tokens"),
+        ({"task": "add subtracts", "budget": {"dollars": "0.0001"}}, "MoneyBudgetExceeded", "spec.budget.dollars"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_a_reason_and_a_remedy(
+    kube: Kube, platform: Platform, place: str, spec: Manifest, reason: str, words: str
+) -> None:
+    status = ended(kube, place, "bad", {"repository": "acme/sums", **spec})
+    assert status["phase"] == "Failed"
+    assert told(status, "Finished")[0] == reason, status
+    assert words in told(status, "Finished")[1]
+
+
+def test_the_gateway_and_the_operator_come_back_and_the_run_goes_on(kube: Kube, platform: Platform, place: str) -> None:
+    spec = {"repository": "acme/sums", "task": "add subtracts, while everything is killed"}
+    kube.create({"kind": "CodeRun", "metadata": {"name": "killed", "namespace": place}, "spec": spec})
+    for component in ("operator", "gateway"):
+        for pod in kube.list("Pod", SYSTEM, f"app.kubernetes.io/component={component}"):
+            kube.delete("Pod", pod["metadata"]["name"], SYSTEM, grace=0)
+
+    def look() -> Manifest | None:
+        status: Manifest = kube.get("CodeRun", "killed", place).get("status", {})
+        return status if status.get("phase") in ("Succeeded", "Failed") else None
+
+    status = until("the end of the run", look, seconds=240, seen=lambda: kube.get("CodeRun", "killed", place))
+    assert status["phase"] == "Succeeded", status
+
+
+def test_a_run_that_is_cancelled_ends_and_its_pod_goes(kube: Kube, platform: Platform, place: str) -> None:
+    spec = {"repository": "acme/sums", "task": "add subtracts", "suspend": True}
+    kube.create({"kind": "CodeRun", "metadata": {"name": "held", "namespace": place}, "spec": spec})
+
+    def phase(wanted: str) -> bool:
+        return bool(kube.get("CodeRun", "held", place).get("status", {}).get("phase") == wanted)
+
+    until("the run to be held", lambda: phase("Suspended"), seconds=60)
+    assert not kube.list("Pod", place)
+    kube.patch("CodeRun", "held", place, {"spec": {"cancel": True}})
+    until("the run to be cancelled", lambda: phase("Cancelled"), seconds=60)

@@ -1,0 +1,239 @@
+"""The chart's manifests, as helm renders them, are what lies in tests/golden/chart, and keep what must hold.
+
+Where a change is meant: `GOLDEN=write pytest tests/golden/test_chart_rendering.py`, then look at the difference.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from localkube import tools
+from localkube.errors import LocalKubeError
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts" / "pressplay"
+GOLDEN = Path(__file__).parent / "chart"
+KUBERNETES = "1.34.4"
+
+CASES: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "namespaced": {"watchNamespaces": ["team-a", "team-b"], "operator": {"replicas": 2}},
+    "everything": {
+        "images": {
+            "registry": "images.example.com/mirror/",
+            "pullPolicy": "Always",
+            "pullSecrets": ["registry"],
+            "platform": {"digest": "sha256:" + "0" * 64},
+            "runner": {"tag": "v1"},
+        },
+        "gateway": {
+            "ledger": {"existingSecret": "ledger"},
+            "persistence": {"storageClass": "fast", "size": "50Gi"},
+            "priorityClassName": "high",
+            "tolerations": [{"key": "agents", "operator": "Exists"}],
+            "nodeSelector": {"pool": "system"},
+        },
+        "github": {
+            "url": "https://ghe.example.com",
+            "apiUrl": "https://ghe.example.com/api/v3",
+            "apps": [{"name": "clippy", "existingSecret": "clippy-app"}],
+        },
+        "llm": {"provider": "openai", "model": "a,b", "baseUrl": "http://models.example.com:8090/v1", "rateLimit": 50},
+        "policy": {"repositories": ["octo/*"]},
+        "proxy": {"https": "http://squid.example.com:3128", "noProxy": "example.internal"},
+        "caBundle": {"pem": "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"},
+        "metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
+        "networkPolicy": {"runNamespaces": ["team-a"], "runEgress": [{"ports": [{"port": 443}]}]},
+    },
+}
+
+
+@functools.cache
+def helm() -> str:
+    try:
+        return str(tools.path_of("helm"))
+    except LocalKubeError:
+        return shutil.which("helm") or ""
+
+
+pytestmark = pytest.mark.skipif(not helm(), reason="there is no helm; `pressplay cluster up` brings one")
+
+
+def template(values: dict[str, Any], *words: str) -> str:
+    where = ["pressplay", str(CHART), "--namespace=pressplay-system", f"--kube-version={KUBERNETES}"]
+    code, out, err = run_helm("template", *where, "--values=-", *words, stdin=yaml.safe_dump(values))
+    assert code == 0, err
+    return out
+
+
+def run_helm(*words: str, stdin: str = "") -> tuple[int, str, str]:
+    done = subprocess.run([helm(), *words], input=stdin, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+@functools.cache
+def rendered(case: str) -> list[dict[str, Any]]:
+    return [document for document in yaml.safe_load_all(template(CASES[case])) if document]
+
+
+def of(documents: list[dict[str, Any]], kind: str, name: str | None = None) -> list[dict[str, Any]]:
+    return [each for each in documents if each["kind"] == kind and name in (None, each["metadata"]["name"])]
+
+
+def pod(documents: list[dict[str, Any]], deployment: str) -> dict[str, Any]:
+    [found] = of(documents, "Deployment", deployment)
+    spec: dict[str, Any] = found["spec"]["template"]["spec"]
+    return spec
+
+
+def container(documents: list[dict[str, Any]], deployment: str, name: str) -> dict[str, Any]:
+    [found] = [each for each in pod(documents, deployment)["containers"] if each["name"] == name]
+    return dict(found)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_manifests_are_what_was_agreed(case: str) -> None:
+    golden = GOLDEN / f"{case}.yaml"
+    # The definitions have a golden file of their own.
+    documents = [each for each in rendered(case) if each["kind"] != "CustomResourceDefinition"]
+    text = yaml.safe_dump_all(documents, sort_keys=True, width=120)
+    if os.environ.get("GOLDEN") == "write":
+        golden.write_text(text)
+    assert text == golden.read_text(), "if this is meant: GOLDEN=write, and look at the difference"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_pod_satisfies_the_restricted_standard(case: str) -> None:
+    for deployment in of(rendered(case), "Deployment"):
+        spec = deployment["spec"]["template"]["spec"]
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
+        assert all("hostPath" not in volume for volume in spec["volumes"])
+        for box in spec["containers"]:
+            context = box["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False
+            assert context["readOnlyRootFilesystem"] is True
+            assert context["capabilities"] == {"drop": ["ALL"]}
+            assert box["resources"]["requests"]
+            assert box["resources"]["limits"]["memory"]
+
+
+def mounts(box: dict[str, Any]) -> set[str]:
+    return {mount["name"] for mount in box["volumeMounts"]}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_keys_are_where_the_signer_is_and_nowhere_else(case: str) -> None:
+    documents = rendered(case)
+    for volume in ("apps", "llm"):
+        holders = [box["name"] for box in pod(documents, "pressplay-gateway")["containers"] if volume in mounts(box)]
+        assert holders == ["signer"]
+    secrets = [
+        (box["name"], variable["name"])
+        for deployment in ("pressplay-gateway", "pressplay-operator")
+        for box in pod(documents, deployment)["containers"]
+        for variable in box["env"]
+        if "secretKeyRef" in variable.get("valueFrom", {})
+    ]
+    assert secrets in ([], [("gateway", "PRESSPLAY_LEDGER_URL")])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_signer_and_quarantine_cannot_speak_to_the_api_server(case: str) -> None:
+    spec = pod(rendered(case), "pressplay-gateway")
+    assert spec["automountServiceAccountToken"] is False
+    assert [box["name"] for box in spec["containers"] if "api-token" in mounts(box)] == ["gateway"]
+
+
+def test_the_quarantine_has_the_mirrors_and_the_gateway_the_ledger() -> None:
+    parts = {
+        (box["name"], mount["subPath"])
+        for box in pod(rendered("defaults"), "pressplay-gateway")["containers"]
+        for mount in box["volumeMounts"]
+        if mount["name"] == "data"
+    }
+    assert parts == {("quarantine", "mirrors"), ("gateway", "ledger")}
+
+
+def rules(role: dict[str, Any]) -> set[tuple[str, str, str]]:
+    return {
+        (group, resource, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_nobody_may_read_secrets_or_do_everything() -> None:
+    for case in CASES:
+        for role in of(rendered(case), "ClusterRole") + of(rendered(case), "Role"):
+            assert not any("*" in rule or "secrets" in rule[1] for rule in rules(role)), role["metadata"]["name"]
+
+
+def test_the_gateway_reads_three_kinds_and_reviews_tokens() -> None:
+    [gateway] = of(rendered("defaults"), "ClusterRole", "pressplay-system:pressplay-gateway")
+    assert {verb for _, _, verb in rules(gateway)} == {"get"}
+    assert {resource for _, resource, _ in rules(gateway)} == {"pods", "jobs", "coderuns", "docsruns"}
+    [review] = of(rendered("defaults"), "ClusterRole", "pressplay-system:pressplay-token-review")
+    assert rules(review) == {("authentication.k8s.io", "tokenreviews", "create")}
+
+
+def test_in_named_namespaces_the_only_cluster_role_is_that_of_reviewing_tokens() -> None:
+    documents = rendered("namespaced")
+    assert [role["metadata"]["name"] for role in of(documents, "ClusterRole")] == [
+        "pressplay-system:pressplay-token-review"
+    ]
+    places = {(role["metadata"]["namespace"], role["metadata"]["name"]) for role in of(documents, "Role")}
+    assert {place for place, name in places if name == "pressplay-operator"} == {"team-a", "team-b"}
+
+
+def test_without_token_review_there_is_no_cluster_role_at_all() -> None:
+    text = template({"watchNamespaces": ["a"], "gateway": {"tokenReview": False}})
+    assert "ClusterRole" not in text
+
+
+def test_definitions_and_the_ledger_survive_an_uninstall() -> None:
+    kept = of(rendered("defaults"), "CustomResourceDefinition") + of(rendered("defaults"), "PersistentVolumeClaim")
+    assert all(each["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep" for each in kept)
+
+
+def test_the_ports_of_configured_addresses_are_open_to_the_gateway() -> None:
+    [policy] = of(rendered("everything"), "NetworkPolicy", "pressplay-gateway")
+    ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+    assert ports == {53, 443, 6443, 8090, 3128}
+
+
+def test_runs_reach_the_gateway_names_and_what_is_allowed_besides() -> None:
+    [policy] = of(rendered("defaults"), "NetworkPolicy", "pressplay-runs")
+    assert policy["metadata"]["namespace"] == "default"
+    assert policy["spec"]["ingress"] == []
+    dns, gateway = policy["spec"]["egress"]
+    assert {port["port"] for port in dns["ports"]} == {53}
+    assert gateway["ports"] == [{"port": 8080}]
+    [more] = of(rendered("everything"), "NetworkPolicy", "pressplay-runs")
+    assert more["spec"]["egress"][2] == {"ports": [{"port": 443}]}
+
+
+def test_a_half_given_app_is_refused_in_words() -> None:
+    with pytest.raises(AssertionError, match="belong together"):
+        template({"github": {"appId": "1"}})
+
+
+def test_a_wrong_name_is_refused_by_the_schema() -> None:
+    with pytest.raises(AssertionError, match="additional properties 'imagse' not allowed"):
+        template({"imagse": {}})
+
+
+def test_the_chart_has_no_fault_that_helm_knows() -> None:
+    code, out, _ = run_helm("lint", "--strict", str(CHART))
+    assert code == 0, out
