@@ -43,22 +43,22 @@ setup: ## make .venv as the lock says; does nothing where it is up to date
 	@$(PYTHON) tools/setup.py
 
 .PHONY: demo
-demo: cluster-up ## bring the cluster up, run a small Argo DAG on it and say where to look at it
-	@$(BIN)/python -m localkube.demo
+demo: cluster-up ## bring the cluster up, have a four-line CodeRun become a pull request on it, and say where to look
+	@$(BIN)/pressplay dev demo
 
 .PHONY: test
-test: test-unit test-e2e ## run all tests: tests/unit, then a cluster, then tests/e2e on it
+test: test-unit test-e2e ## run all tests: tests/unit, then a cluster, then those that need it
 	@$(BIN)/coverage report | tail -n 1
 	@echo "Reports: $(REPORTS)/*.xml; coverage line by line: make coverage"
 
 .PHONY: test-unit
 test-unit: setup ## run only tests/unit: no cluster, no network, seconds
 	@rm -rf build/coverage
-	@$(PYTEST) -n 2 tests/unit tests/golden --junitxml=$(REPORTS)/unit.xml $(COVER) $(TESTS)
+	@$(PYTEST) -n 2 tests/unit --junitxml=$(REPORTS)/unit.xml $(COVER) $(TESTS)
 
 .PHONY: test-e2e
-test-e2e: setup test-needs cluster-up ## run only tests/e2e, on the cluster (brought up first)
-	@$(PYTEST) -v tests/e2e --junitxml=$(REPORTS)/e2e.xml $(COVER) $(TESTS)
+test-e2e: setup test-needs cluster-up ## run only the tests that need a cluster or its tools (brought up first)
+	@$(PYTEST) -v tests/golden tests/apiserver tests/e2e --junitxml=$(REPORTS)/e2e.xml $(COVER) $(TESTS)
 
 .PHONY: test-needs
 test-needs:

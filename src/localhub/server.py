@@ -377,7 +377,12 @@ class _Hub:
         number = request.path_params["number"]
         if number not in found["pulls"]:
             raise Problem(404, "Not Found")
-        return JSONResponse(render.pull(self._state, found, number))
+        shown = render.pull(self._state, found, number)
+        if "application/vnd.github.diff" in request.headers.get("accept", ""):
+            ends = (shown["base"]["sha"], shown["head"]["sha"])
+            text = await asyncio.to_thread(git.difference, self._state.git_folder(found), *ends)
+            return Response(text + "\n", media_type="application/vnd.github.diff; charset=utf-8")
+        return JSONResponse(shown)
 
     async def merge(self, request: Request) -> Response:
         found = self._allowed(request, "contents", "write")

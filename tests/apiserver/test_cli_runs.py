@@ -7,79 +7,18 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from localkube import state
-from localkube.errors import LocalKubeError
 from pressplay.cli import runs
-from pressplay.kube.access import Access, Refused, connect, objects
+from pressplay.kube.access import Access
 
-ROOT = Path(__file__).resolve().parents[2]
-NAME = os.environ.get("LOCALKUBE_NAME") or "pressplay"
-CRDS = objects("apiextensions.k8s.io/v1", "customresourcedefinitions")
 SECONDS = 60
-
-pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture(scope="module")
-def kubeconfig() -> Path:
-    try:
-        return state.require(NAME).kubeconfig
-    except LocalKubeError as error:
-        pytest.fail(f"{error}: these tests need the local cluster", pytrace=False)
-
-
-@pytest.fixture(scope="module")
-def definitions(kubeconfig: Path) -> None:
-    """The custom resources as this checkout has them."""
-    access = connect(str(kubeconfig))
-    for file in sorted((ROOT / "crds").glob("*.yaml")):
-        crd = yaml.safe_load(file.read_text())
-        name = crd["metadata"]["name"]
-        try:
-            access.create(CRDS, crd)
-        except Refused as error:
-            if error.reason != "AlreadyExists":
-                raise
-            access.patch(f"{CRDS}/{name}", {"spec": crd["spec"]})
-        plural = crd["spec"]["names"]["plural"]
-        until(lambda plural=plural: answers(access, f"/apis/agents.platform/v1/{plural}"))
-
-
-@pytest.fixture
-def access(kubeconfig: Path, definitions: None) -> Iterator[Access]:
-    """The cluster, and a namespace of the test's own."""
-    name = f"cli-{secrets.token_hex(4)}"
-    found = connect(str(kubeconfig), namespace=name)
-    found.create(objects("v1", "namespaces"), {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    yield found
-    found.delete(objects("v1", "namespaces", None, name))
-
-
-def answers(access: Access, path: str) -> bool:
-    try:
-        access.get(path)
-    except Refused:
-        return False
-    return True
-
-
-def until(holds: Any) -> None:
-    ends = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < ends, "it did not come to hold in time"
-        time.sleep(0.2)
 
 
 class Called:

@@ -13,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from localkube import state, versions
+from localdemo import platform as installed
+from localdemo import vendor
+from localdemo.standins import StandIns
+from localkube import state, tools, versions
+from localkube.progress import Progress
 from localkube.state import ClusterRecord
 from tests.e2e.support import argo
 from tests.e2e.support.commands import command_line, pressplay
@@ -94,3 +98,12 @@ def finished(kube: Kube, base: str) -> Iterator[argo.Run]:
     """A workflow that has run to its end, with a gate that was passed from outside."""
     with kube.namespace("argo") as namespace:
         yield argo.run_with_gate(kube, namespace, base)
+
+
+@pytest.fixture(scope="module")
+def platform(cluster: ClusterRecord, kube: Kube) -> Iterator[StandIns]:
+    """The product of this checkout on the cluster, by its chart, with the stand-ins; the way to these."""
+    with Progress() as progress:
+        installed.install(cluster, vendor.chosen({}), progress, {})
+    yield StandIns(tools.kubectl(cluster))
+    installed.uninstall(cluster)

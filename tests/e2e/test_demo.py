@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 
-from localkube import cluster as clusters
-from localkube import demo
+import pytest
+
+from localdemo import example
+from localdemo.standins import StandIns
+from localkube import tools
 from localkube.state import ClusterRecord
-from tests.e2e.support import argo
-from tests.e2e.support.kube import Kube
+from tests.e2e.support.commands import answer, refused
 
 
-def run(**env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "localkube.demo"]
-    return subprocess.run(
-        command, env={**os.environ, **env}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=240, check=False,
-    )  # fmt: skip
-
-
-def test_the_demo_runs_a_dag_shows_its_way_and_says_where_to_look(
-    cluster: ClusterRecord, base: str, kube: Kube
-) -> None:
-    done = run()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "up to 200 there are 46 primes and 14 squares" in done.stdout
-    for task in demo.TASKS:
-        assert re.search(rf"{task}: succeeded", done.stderr), done.stderr
-    page = re.search(r"(http://\S+)/workflows/demo/(\S+)", done.stdout)
-    assert page is not None, done.stdout
-    assert page[1] == clusters.ui(cluster)[0]
-    assert argo.read(kube, demo.NAMESPACE, page[2]).phase == "Succeeded"
+@pytest.mark.timeout(400, func_only=True)
+def test_the_demo_mends_a_real_bug_and_proves_it(cluster: ClusterRecord) -> None:
+    done = answer("dev", "demo", seconds=380)
+    assert done.code == 0, done.out + done.err
+    for shown in (
+        "kind: CodeRun",
+        "+            first, end, stride = key.indices(self._len)",
+        "before: FAILED",
+        "after: OK",
+        "Stood in for",
+    ):
+        assert shown in done.out
+    assert "python3 -m unittest tests.test_more" in done.err
+    number = re.search(r"Pull request #(\d+): Slice numeric_range with a negative step", done.out)
+    assert number is not None, done.out
+    pull = StandIns(tools.kubectl(cluster)).pull(example.REPOSITORY, int(number[1]))
+    assert (pull["user"]["login"], pull["state"]) == ("pressplay[bot]", "open")
 
 
 def test_without_its_cluster_the_demo_says_how_to_get_one() -> None:
-    done = run(LOCALKUBE_NAME="nobody")
-    assert done.returncode == 1
-    assert "pressplay cluster up --name nobody" in done.stderr
+    assert "pressplay cluster up --name nobody" in refused("dev", "demo", "--name", "nobody")

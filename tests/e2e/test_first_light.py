@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from localkube.state import ClusterRecord
+from localdemo.objects import KEY, SYSTEM
+from localdemo.standins import StandIns, archive_of
 from tests.e2e.support.kube import Kube, Manifest
-from tests.e2e.support.platform import KEY, SYSTEM, Platform, install, uninstall
 from tests.e2e.support.waiting import until
 
 RUN_SECONDS = 120
@@ -51,13 +51,12 @@ turns:
 
 
 @pytest.fixture(scope="module")
-def platform(cluster: ClusterRecord, kube: Kube) -> Iterator[Platform]:
-    made = install(kube, cluster)
-    made.repository("acme/sums", SUMS)
+def hub(platform: StandIns) -> StandIns:
+    """The stand-ins, with a repository and the scripts of these tests."""
+    platform.repository("acme/sums", archive_of(SUMS))
     for name, text in {"mends": MENDS, "rules": BREAKS_RULES, "gives-up": GIVES_UP}.items():
-        made.script(f"{name}.yaml", text)
-    yield made
-    uninstall(cluster)
+        platform.script(f"{name}.yaml", text)
+    return platform
 
 
 @pytest.fixture
@@ -85,13 +84,13 @@ def told(status: Manifest, kind: str) -> tuple[str, str]:
     return found["reason"], found["message"]
 
 
-def test_four_lines_become_a_pull_request(kube: Kube, platform: Platform, place: str) -> None:
+def test_four_lines_become_a_pull_request(kube: Kube, hub: StandIns, place: str) -> None:
     status = ended(kube, place, "add", {"repository": "acme/sums", "task": "add subtracts; make it add"})
     assert status["phase"] == "Succeeded", status
-    pull = platform.pull("acme/sums", status["pullRequest"])
+    pull = hub.pull("acme/sums", status["pullRequest"])
     assert pull["head"]["sha"] == status["headSHA"]
     assert pull["user"]["login"] == "pressplay[bot]"
-    page = platform.page("acme/sums", status["pullRequest"])
+    page = hub.page("acme/sums", status["pullRequest"])
     assert "+    return a + b" in page
     # What an agent writes notifies nobody and closes nothing.
     assert "@everybody" not in pull["body"]
@@ -100,16 +99,16 @@ def test_four_lines_become_a_pull_request(kube: Kube, platform: Platform, place:
     assert float(status["cost"]) > 0
 
 
-def test_no_credential_is_where_the_repository_s_code_runs(kube: Kube, platform: Platform, place: str) -> None:
+def test_no_credential_is_where_the_repository_s_code_runs(kube: Kube, hub: StandIns, place: str) -> None:
     """The agent's first commands printed all that can be seen from the workbench into the conversation."""
     status = ended(kube, place, "add", {"repository": "acme/sums", "task": "add subtracts; look around first"})
     assert status["phase"] == "Succeeded", status
-    seen = str([each["body"] for each in platform.conversations()])
+    seen = str([each["body"] for each in hub.conversations()])
     for canary in (KEY, "ghs_", "PRIVATE KEY", "/var/run/secrets/pressplay"):
         assert canary not in seen, canary
 
 
-def test_a_protected_path_is_refused_and_the_agent_is_told(kube: Kube, platform: Platform, place: str) -> None:
+def test_a_protected_path_is_refused_and_the_agent_is_told(kube: Kube, hub: StandIns, place: str) -> None:
     status = ended(kube, place, "rules", {"repository": "acme/sums", "task": "change the workflow"})
     reason, message = told(status, "Finished")
     assert (status["phase"], reason) == ("Failed", "OutputRefused")
@@ -132,7 +131,7 @@ def test_a_protected_path_is_refused_and_the_agent_is_told(kube: Kube, platform:
     ],
 )
 def test_what_cannot_be_done_ends_with_a_reason_and_a_remedy(
-    kube: Kube, platform: Platform, place: str, spec: Manifest, reason: str, words: str
+    kube: Kube, hub: StandIns, place: str, spec: Manifest, reason: str, words: str
 ) -> None:
     status = ended(kube, place, "bad", {"repository": "acme/sums", **spec})
     assert status["phase"] == "Failed"
@@ -140,7 +139,7 @@ def test_what_cannot_be_done_ends_with_a_reason_and_a_remedy(
     assert words in told(status, "Finished")[1]
 
 
-def test_the_gateway_and_the_operator_come_back_and_the_run_goes_on(kube: Kube, platform: Platform, place: str) -> None:
+def test_the_gateway_and_the_operator_come_back_and_the_run_goes_on(kube: Kube, hub: StandIns, place: str) -> None:
     spec = {"repository": "acme/sums", "task": "add subtracts, while everything is killed"}
     kube.create({"kind": "CodeRun", "metadata": {"name": "killed", "namespace": place}, "spec": spec})
     for component in ("operator", "gateway"):
@@ -155,7 +154,7 @@ def test_the_gateway_and_the_operator_come_back_and_the_run_goes_on(kube: Kube, 
     assert status["phase"] == "Succeeded", status
 
 
-def test_a_run_that_is_cancelled_ends_and_its_pod_goes(kube: Kube, platform: Platform, place: str) -> None:
+def test_a_run_that_is_cancelled_ends_and_its_pod_goes(kube: Kube, hub: StandIns, place: str) -> None:
     spec = {"repository": "acme/sums", "task": "add subtracts", "suspend": True}
     kube.create({"kind": "CodeRun", "metadata": {"name": "held", "namespace": place}, "spec": spec})
 

@@ -19,6 +19,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError
+from urllib3.exceptions import HTTPError
 
 from localkube import tools
 from localkube.state import ClusterRecord
@@ -157,7 +158,15 @@ class Kube:
             until(f"the service account of {name}", lambda: self.find("ServiceAccount", "default", name), seconds=30)
             yield name
         finally:
-            self.delete("Namespace", name)
+            until(f"namespace {name} to be deleted", lambda: self._deleted(name), seconds=60)
+
+    def _deleted(self, namespace: str) -> bool:
+        """Whether the API server took the wish; one that is being started anew is asked again."""
+        try:
+            self.delete("Namespace", namespace)
+        except HTTPError:
+            return False
+        return True
 
     def sweep(self) -> None:
         """Delete what an interrupted run left behind."""
