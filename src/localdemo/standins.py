@@ -40,6 +40,10 @@ class StandIns:
         """Give the stand-in for the model a script."""
         self._call(MODEL_PORT, "PUT", f"/_model/scripts/{name}", text.encode())
 
+    def model_fault(self, fault: Mapping[str, Any]) -> None:
+        """Have the stand-in for the model do something wrong, so many times: `status`, `cut`, `delay`, `count`."""
+        self._call(MODEL_PORT, "POST", "/_model/faults", json.dumps(fault).encode())
+
     def conversations(self) -> list[dict[str, Any]]:
         """The latest requests that the stand-in for the model got."""
         found: list[dict[str, Any]] = self._call(MODEL_PORT, "GET", "/_model/requests", None)

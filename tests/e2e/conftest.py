@@ -107,3 +107,10 @@ def platform(cluster: ClusterRecord, kube: Kube) -> Iterator[StandIns]:
         installed.install(cluster, vendor.chosen({}), progress, {})
     yield StandIns(tools.kubectl(cluster))
     installed.uninstall(cluster)
+
+
+@pytest.fixture
+def place(kube: Kube) -> Iterator[str]:
+    """A namespace that enforces the profile `restricted`: pods of runs keep to it."""
+    with kube.namespace("run", {"pod-security.kubernetes.io/enforce": "restricted"}) as name:
+        yield name

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from localdemo.objects import KEY, SYSTEM
 from localdemo.standins import StandIns, archive_of
 from tests.e2e.support.kube import Kube, Manifest
+from tests.e2e.support.runs import create, end_of, ended, told
 from tests.e2e.support.waiting import until
 
-RUN_SECONDS = 120
 SUMS = {
     "sums.py": "def add(a, b):\n    return a - b\n",
     "test_sums.py": (
@@ -57,31 +55,6 @@ def hub(platform: StandIns) -> StandIns:
     for name, text in {"mends": MENDS, "rules": BREAKS_RULES, "gives-up": GIVES_UP}.items():
         platform.script(f"{name}.yaml", text)
     return platform
-
-
-@pytest.fixture
-def place(kube: Kube) -> Iterator[str]:
-    """A namespace that enforces the profile `restricted`: pods of runs keep to it."""
-    with kube.namespace("run", {"pod-security.kubernetes.io/enforce": "restricted"}) as name:
-        yield name
-
-
-def ended(kube: Kube, namespace: str, name: str, spec: Manifest) -> Manifest:
-    """Create a CodeRun and wait for its end; answers its status."""
-    kube.create({"kind": "CodeRun", "metadata": {"name": name, "namespace": namespace}, "spec": spec})
-
-    def look() -> Manifest | None:
-        status: Manifest = kube.get("CodeRun", name, namespace).get("status", {})
-        return status if status.get("phase") in ("Succeeded", "Failed", "Cancelled") else None
-
-    return until(
-        f"the end of {name}", look, seconds=RUN_SECONDS, seen=lambda: kube.get("CodeRun", name, namespace).get("status")
-    )
-
-
-def told(status: Manifest, kind: str) -> tuple[str, str]:
-    (found,) = [each for each in status["conditions"] if each["type"] == kind]
-    return found["reason"], found["message"]
 
 
 def test_four_lines_become_a_pull_request(kube: Kube, hub: StandIns, place: str) -> None:
@@ -141,22 +114,17 @@ def test_what_cannot_be_done_ends_with_a_reason_and_a_remedy(
 
 def test_the_gateway_and_the_operator_come_back_and_the_run_goes_on(kube: Kube, hub: StandIns, place: str) -> None:
     spec = {"repository": "acme/sums", "task": "add subtracts, while everything is killed"}
-    kube.create({"kind": "CodeRun", "metadata": {"name": "killed", "namespace": place}, "spec": spec})
+    create(kube, place, "killed", spec)
     for component in ("operator", "gateway"):
         for pod in kube.list("Pod", SYSTEM, f"app.kubernetes.io/component={component}"):
             kube.delete("Pod", pod["metadata"]["name"], SYSTEM, grace=0)
-
-    def look() -> Manifest | None:
-        status: Manifest = kube.get("CodeRun", "killed", place).get("status", {})
-        return status if status.get("phase") in ("Succeeded", "Failed") else None
-
-    status = until("the end of the run", look, seconds=240, seen=lambda: kube.get("CodeRun", "killed", place))
+    status = end_of(kube, place, "killed", seconds=240)
     assert status["phase"] == "Succeeded", status
 
 
 def test_a_run_that_is_cancelled_ends_and_its_pod_goes(kube: Kube, hub: StandIns, place: str) -> None:
     spec = {"repository": "acme/sums", "task": "add subtracts", "suspend": True}
-    kube.create({"kind": "CodeRun", "metadata": {"name": "held", "namespace": place}, "spec": spec})
+    create(kube, place, "held", spec)
 
     def phase(wanted: str) -> bool:
         return bool(kube.get("CodeRun", "held", place).get("status", {}).get("phase") == wanted)

@@ -45,6 +45,8 @@ API_VERSIONS = {
     "ClusterRole": "rbac.authorization.k8s.io/v1",
     "ClusterRoleBinding": "rbac.authorization.k8s.io/v1",
     "CodeRun": "agents.platform/v1",
+    "DocsRun": "agents.platform/v1",
+    "Lease": "coordination.k8s.io/v1",
     "Workflow": "argoproj.io/v1alpha1",
     "EventBus": "argoproj.io/v1alpha1",
     "EventSource": "argoproj.io/v1alpha1",
