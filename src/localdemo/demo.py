@@ -74,8 +74,8 @@ def demo(record: ClusterRecord, vendor: Vendor) -> int:
 def _watched(record: ClusterRecord, name: str) -> dict[str, Any]:
     """Show what the agent writes until the run has ended, and answer the run."""
     # What is shown is progress: standard output is for the result.
-    for words in (("logs", name, "--follow"), ("watch", name, "--timeout", f"{RUN_SECONDS}s")):
-        subprocess.run(_command(record, *words), stdout=sys.stderr, timeout=RUN_SECONDS + 60, check=False)
+    command = _command(record, "watch", name, "--timeout", f"{RUN_SECONDS}s")
+    subprocess.run(command, stdout=sys.stderr, timeout=RUN_SECONDS + 60, check=False)
     found: dict[str, Any] = json.loads(_product(record, "get", name, "-o", "json"))
     return found
 

@@ -45,7 +45,8 @@ def no_operator(kubeconfig: Path) -> Iterator[None]:
 def scaled(access: Access, replicas: int) -> int:
     """Have so many operators, where one is installed; answers how many there were."""
     try:
-        before = int(access.get(f"{OPERATOR}/scale")["spec"]["replicas"])
+        # None at all is told by leaving the number out.
+        before = int(access.get(f"{OPERATOR}/scale")["spec"].get("replicas", 0))
     except Refused as error:
         if error.reason != "NotFound":
             raise

@@ -65,7 +65,7 @@ turns:
           command: |
             mkdir -p .git/hooks
             for hook in pre-commit post-checkout pre-push; do
-              printf '#!/bin/sh\\necho PWNED > /workspace/PWNED; echo PWNED > PWNED\\n' > .git/hooks/$hook
+              printf '#!/bin/sh\\necho PWNED > PWNED\\n' > .git/hooks/$hook
               chmod +x .git/hooks/$hook
             done
             git config core.fsmonitor 'echo PWNED > PWNED; false'
@@ -118,8 +118,9 @@ def pod_of(kube: Kube, place: str) -> Manifest | None:
 
 def at_work(kube: Kube, place: str, pod: str, command: str) -> bool:
     """Whether a command runs in the workbench."""
-    code, said = kube.execute(place, pod, "sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '")
-    return code == 0 and command in said
+    look = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"
+    _, said = kube.execute(place, pod, "sh", "-c", look, container="workbench")
+    return command in said
 
 
 def test_two_runs_at_once_make_two_pull_requests(kube: Kube, hub: StandIns, place: str) -> None:

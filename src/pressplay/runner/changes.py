@@ -18,7 +18,8 @@ from pressplay.runner.exchange import Exchange
 from pressplay.workspace.beneath import Beneath, NotBeneath, TooLarge
 from pressplay.workspace.private import BaseFile, blob_id
 
-LIST = "git ls-files -z --cached --others --exclude-standard"
+# It runs in the workbench, where the repository's settings may do what they like; still it need not be asked for.
+LIST = "git -c core.fsmonitor=false ls-files -z --cached --others --exclude-standard"
 LIST_SECONDS = 120.0
 
 Facts = tuple[int, int, int, int, int]

@@ -60,7 +60,9 @@ class Exchange:
                 )
             await asyncio.sleep(POLL_SECONDS)
         if mark.read_text(errors="replace").strip() == "none":
-            raise WorkbenchUnusable("the workbench's image has no git; use an image with a POSIX shell and git")
+            raise WorkbenchUnusable(
+                "the workbench's image has no git; set spec.workbench.image to one with a POSIX shell and git"
+            )
         # A runner that was started again goes on behind what is there.
         names = [path.name for path in (self._folder / "in").iterdir() if path.name.isdigit()]
         self._number = max(map(int, names), default=0)

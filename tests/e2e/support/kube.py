@@ -189,9 +189,10 @@ class Kube:
         """What a container wrote."""
         return str(self._core.read_namespaced_pod_log(name=pod, namespace=namespace, container=container))
 
-    def execute(self, namespace: str, pod: str, *words: str) -> tuple[int, str]:
+    def execute(self, namespace: str, pod: str, *words: str, container: str = "") -> tuple[int, str]:
         """`kubectl exec POD -- WORDS…`; answers the exit code and what was written."""
-        command = tools.kubectl(self.record).command("exec", "--namespace", namespace, pod, "--", *words)
+        where = ("--container", container) if container else ()
+        command = tools.kubectl(self.record).command("exec", "--namespace", namespace, pod, *where, "--", *words)
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
         )

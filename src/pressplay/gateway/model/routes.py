@@ -35,6 +35,7 @@ from pressplay.resources.reasons import Reason
 
 LOG = logging.getLogger(__name__)
 TRIES = 4
+NEW_KEY = "put a valid one into the Secret that the chart's llm.existingSecret names (pressplay-llm), and retry"
 LONGEST_WAIT = 60.0
 AGAIN = frozenset({408, 429, 500, 502, 503, 504, 529})
 PASSED = ("content-type", "request-id", "x-request-id")
@@ -220,7 +221,7 @@ async def _why(answer: httpx.Response | None, attempt: int) -> tuple[_Refused, f
         told = _Refused(503, Reason.MODEL_UNAVAILABLE, f"the vendor answered {code}: {_words(said)}")
         return told, max(asked or 0.0, backoff)
     if code in (401, 403):
-        told = _Refused(400, Reason.MODEL_REFUSED_KEY, f"the vendor refused the key ({code}); set it anew")
+        told = _Refused(400, Reason.MODEL_REFUSED_KEY, f"the vendor refused the key ({code}); {NEW_KEY}")
         return told, None
     if 300 <= code < 400:
         return _Refused(400, Reason.MODEL_REFUSED_REQUEST, "the vendor redirects, which no key follows"), None
