@@ -114,7 +114,14 @@ images: setup ## build the product's images and bring them into the cluster, as 
 	@$(BIN)/python tools/images.py --values build/images.json
 
 .PHONY: bench
-bench: setup ## measure a cluster of its own: seconds of a warm start, idle memory (BENCH=--cold: of a cold one, too)
+bench: bench-runs bench-cluster ## measure runs on the cluster, then a cluster of its own (see docs/performance.md)
+
+.PHONY: bench-runs
+bench-runs: cluster-up ## measure runs: latency beside a plain Job, API writes, the operator's memory, the demo
+	@$(BIN)/python -m tests.bench.run_bench
+
+.PHONY: bench-cluster
+bench-cluster: setup ## measure a cluster of its own: seconds of a warm start, idle memory (BENCH=--cold: of a cold one, too)
 	@$(BIN)/python -m tests.bench.cluster_bench $(BENCH)
 
 .PHONY: clean
