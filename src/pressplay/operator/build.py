@@ -69,7 +69,6 @@ def build_job(run: Run, admission: Admission, attempt: int, seconds: int, settin
 
 def _pod(run: Run, admission: Admission, attempt: int, settings: OperatorSettings) -> Manifest:
     bench = run.spec.workbench
-    mirror = run.spec.workspace.mirror_claim if run.spec.workspace else None
     pod: Manifest = {
         "restartPolicy": "Never",
         "serviceAccountName": names.RUN_SERVICE_ACCOUNT,
@@ -85,7 +84,7 @@ def _pod(run: Run, admission: Admission, attempt: int, settings: OperatorSetting
         },
         "initContainers": [_prepare(attempt, settings), _workbench(run, admission, settings)],
         "containers": [_runner(attempt, settings)],
-        "volumes": _volumes(bench.resources.storage if bench and bench.resources else None, mirror),
+        "volumes": _volumes(bench.resources.storage if bench and bench.resources else None),
     }
     if settings.pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in settings.pull_secrets]
@@ -104,18 +103,15 @@ def _pod(run: Run, admission: Admission, attempt: int, settings: OperatorSetting
     return pod
 
 
-def _volumes(storage: str | None, mirror: str | None) -> list[Manifest]:
+def _volumes(storage: str | None) -> list[Manifest]:
     token = {"path": "token", "audience": names.RUNS_AUDIENCE, "expirationSeconds": TOKEN_SECONDS}
-    volumes: list[Manifest] = [
+    return [
         {"name": "workspace", "emptyDir": {"sizeLimit": storage or STORAGE}},
         {"name": "exchange", "emptyDir": {"sizeLimit": EXCHANGE_STORAGE}},
         {"name": "runner-tmp", "emptyDir": {"sizeLimit": STORAGE}},
         {"name": "workbench-tmp", "emptyDir": {"sizeLimit": STORAGE}},
         {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}], "defaultMode": 0o440}},
     ]
-    if mirror:
-        volumes.append({"name": "mirror", "persistentVolumeClaim": {"claimName": mirror, "readOnly": True}})
-    return volumes
 
 
 def _security(user: int) -> Manifest:
@@ -169,8 +165,6 @@ def _workbench(run: Run, admission: Admission, settings: OperatorSettings) -> Ma
         {"name": "exchange", "mountPath": names.EXCHANGE_PATH},
         {"name": "workbench-tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
     ]
-    if run.spec.workspace and run.spec.workspace.mirror_claim:
-        mounts.append({"name": "mirror", "mountPath": names.MIRROR_PATH, "readOnly": True})
     return {
         "name": names.WORKBENCH_CONTAINER,
         "image": admission.image or settings.workbench_image,

@@ -20,7 +20,6 @@ WORKBENCH_CONTAINER: Final = "workbench"
 RUN_SERVICE_ACCOUNT: Final = "pressplay-run"
 WORKSPACE_PATH: Final = "/workspace"
 EXCHANGE_PATH: Final = "/exchange"
-MIRROR_PATH: Final = "/mirror"
 TOKEN_FOLDER: Final = "/var/run/secrets/pressplay"  # noqa: S105 - a path
 TOKEN_PATH: Final = "/var/run/secrets/pressplay/token"  # noqa: S105 - a path
 # Both users share the group, so that each can write what the other made.

@@ -61,10 +61,6 @@ class Workspace(Resource):
     depth: int | None = Field(
         default=None, ge=1, le=100_000, description="Commits of history; 50 where nothing is said."
     )
-    mirror_claim: Name | None = Field(
-        default=None,
-        description="A PersistentVolumeClaim with a mirror of the repository to borrow objects from, read-only.",
-    )
 
 
 class Resources(Resource):
