@@ -58,7 +58,7 @@ test-unit: setup ## run only tests/unit: no cluster, no network, seconds
 
 .PHONY: test-e2e
 test-e2e: setup test-needs cluster-up ## run only the tests that need a cluster or its tools (brought up first)
-	@$(PYTEST) -v tests/golden tests/apiserver tests/e2e --junitxml=$(REPORTS)/e2e.xml $(COVER) $(TESTS)
+	@$(PYTEST) -v tests/golden tests/conformance tests/apiserver tests/e2e --junitxml=$(REPORTS)/e2e.xml $(COVER) $(TESTS)
 
 .PHONY: test-needs
 test-needs:

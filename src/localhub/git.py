@@ -60,6 +60,15 @@ def difference(folder: Path, base: str, head: str) -> str:
     return git(folder, "diff", f"{base}...{head}")
 
 
+def size(folder: Path, base: str, head: str) -> dict[str, int]:
+    """How much a pull request changes, as GitHub counts it."""
+    span = f"{base}...{head}"
+    lines = [line.split("\t")[:2] for line in git(folder, "diff", "--numstat", span).splitlines()]
+    added, deleted = (sum(int(line[column]) for line in lines if line[column] != "-") for column in (0, 1))
+    commits = int(git(folder, "rev-list", "--count", f"{base}..{head}"))
+    return {"commits": commits, "additions": added, "deletions": deleted, "changed_files": len(lines)}
+
+
 def merge(folder: Path, base: str, head: str, message: str, method: str) -> str | None:
     """Merge; answers the commit, or None where there are conflicts."""
     heads = branches(folder)

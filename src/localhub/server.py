@@ -199,7 +199,7 @@ class _Hub:
         number = self._next(found)
         found["issues"][number] = {
             "id": self._state.number(), "state": "open", "title": told["title"], "body": told.get("body", ""),
-            "user": render.user(told.get("login", owner)), "created_at": _now(),
+            "login": told.get("login", owner), "created_at": _now(),
             "author_association": told.get("author_association", "OWNER"),
         }  # fmt: skip
         self._state.save()
@@ -226,7 +226,7 @@ class _Hub:
 
     async def app(self, request: Request) -> Response:
         app = self._app(request)
-        return JSONResponse({"id": app["id"], "slug": app["slug"], "name": app["slug"]})
+        return JSONResponse(render.app(self._state, app))
 
     async def installation(self, request: Request) -> Response:
         app = self._app(request)
@@ -234,10 +234,8 @@ class _Hub:
         if found is not None:
             for each in self._state.installations.values():
                 if each["app"] == app["id"] and self._covers(each["repositories"], found):
-                    return JSONResponse(
-                        {"id": each["id"], "app_id": app["id"], "app_slug": app["slug"],
-                         "permissions": each["permissions"], "repository_selection": "selected"}
-                    )  # fmt: skip
+                    account = found["full_name"].partition("/")[0]
+                    return JSONResponse(render.installation(self._state, each, app, account))
         raise Problem(404, "Not Found")
 
     @staticmethod
@@ -316,7 +314,7 @@ class _Hub:
     async def branches(self, request: Request) -> Response:
         found = self._allowed(request, "contents", "read")
         heads = await asyncio.to_thread(git.branches, self._state.git_folder(found))
-        return JSONResponse([{"name": name, "commit": {"sha": sha}} for name, sha in sorted(heads.items())])
+        return JSONResponse([render.branch(self._state, found, name, sha) for name, sha in sorted(heads.items())])
 
     async def user(self, request: Request) -> Response:
         login = request.path_params["login"]
@@ -326,7 +324,7 @@ class _Hub:
             known = {"id": app["id"] + 100_000} if app else None
         if known is None:
             raise Problem(404, "Not Found")
-        return JSONResponse(render.user(login, known["id"]))
+        return JSONResponse(render.public_user(self._state, login, known["id"]))
 
     # Pull requests and issues
 
@@ -339,7 +337,7 @@ class _Hub:
             for number, one in found["pulls"].items()
             if query.get("state", "open") in ("all", one["state"]) and head in ("", one["head"])
         ]
-        return JSONResponse(shown if query.get("page", "1") == "1" else [])
+        return JSONResponse(render.pages(shown, *_page(request)))
 
     async def open_pull(self, request: Request) -> Response:
         found = self._allowed(request, "pull_requests", "write")
@@ -354,7 +352,7 @@ class _Hub:
         found["pulls"][number] = {
             "id": self._state.number(), "state": "open", "title": told["title"], "body": told.get("body") or "",
             "head": told["head"], "head_sha": heads[told["head"]], "base": told["base"], "merged": False,
-            "user": render.user(bearer.get("login", "ghost")), "created_at": _now(),
+            "login": bearer.get("login", "ghost"), "created_at": _now(),
         }  # fmt: skip
         self._state.save()
         return JSONResponse(render.pull(self._state, found, number), 201)
@@ -400,7 +398,9 @@ class _Hub:
         commit = await asyncio.to_thread(git.merge, folder, one["base"], one["head"], title, method)
         if commit is None:
             raise Problem(405, "Pull Request is not mergeable")
-        one.update(state="closed", merged=True, merge_commit_sha=commit, head_sha=shown["head"]["sha"])
+        one.update(
+            state="closed", merged=True, merged_at=_now(), merge_commit_sha=commit, head_sha=shown["head"]["sha"]
+        )
         self._state.save()
         return JSONResponse({"sha": commit, "merged": True, "message": "Pull Request successfully merged"})
 
@@ -413,19 +413,21 @@ class _Hub:
 
     async def comments(self, request: Request) -> Response:
         found = self._allowed(request, "issues", "read")
-        first = request.query_params.get("page", "1") == "1"
-        return JSONResponse(found["comments"].get(request.path_params["number"], []) if first else [])
+        number = request.path_params["number"]
+        shown = [render.comment(self._state, found, number, one) for one in found["comments"].get(number, [])]
+        return JSONResponse(render.pages(shown, *_page(request)))
 
     async def comment(self, request: Request) -> Response:
         found = self._allowed(request, "issues", "write")
         bearer = self._state.bearer(_token(request)) or {}
         made = {
             "id": self._state.number(), "body": (await request.json())["body"], "created_at": _now(),
-            "user": render.user(bearer.get("login", "ghost")), "author_association": "COLLABORATOR",
+            "login": bearer.get("login", "ghost"), "author_association": "COLLABORATOR",
         }  # fmt: skip
-        found["comments"].setdefault(request.path_params["number"], []).append(made)
+        number = request.path_params["number"]
+        found["comments"].setdefault(number, []).append(made)
         self._state.save()
-        return JSONResponse(made, 201)
+        return JSONResponse(render.comment(self._state, found, number, made), 201)
 
     async def graphql(self, request: Request) -> Response:
         told = await request.json()
@@ -490,6 +492,12 @@ class _Hub:
         return HTMLResponse(
             f"<p>A stand-in for GitHub, not GitHub.</p><h1>{title}</h1><pre>{body}</pre><pre>{html.escape(text)}</pre>"
         )
+
+
+def _page(request: Request) -> tuple[int, int]:
+    """Which page of how many, as GitHub counts: from 1, 30 where nothing is said, 100 at most."""
+    page, size = (request.query_params.get(name, "") for name in ("page", "per_page"))
+    return max(1, int(page) if page.isdigit() else 1), min(100, max(1, int(size) if size.isdigit() else 30))
 
 
 def _token(request: Request) -> str:
