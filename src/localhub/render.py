@@ -34,7 +34,7 @@ REPOSITORY_URLS = {
     "tags_url": "/tags", "teams_url": "/teams", "trees_url": "/git/trees{/sha}",
 }  # fmt: skip
 COUNTS = ("forks", "forks_count", "open_issues", "open_issues_count", "stargazers_count", "watchers", "watchers_count",
-          "size", "network_count", "subscribers_count")  # fmt: skip
+          "size")  # fmt: skip
 
 
 def node(kind: str, identity: int) -> str:
@@ -86,7 +86,7 @@ def installation(state: State, told: Body, of: Body, account: str) -> Body:
 
 
 def repository(state: State, told: Body) -> Body:
-    """A repository, with all that the routes for one and for several tell of it."""
+    """A repository as part of something else, or as one of several."""
     owner, _, name = told["full_name"].partition("/")
     web, api = f"{state.url}/{told['full_name']}", f"{state.url}{API}/repos/{told['full_name']}"
     return {
@@ -94,11 +94,18 @@ def repository(state: State, told: Body) -> Body:
         "private": told["private"], "owner": user(state, owner), "html_url": web, "url": api,
         "clone_url": f"{web}.git", "git_url": f"{web}.git", "ssh_url": f"{web}.git", "svn_url": web,
         "default_branch": "main", "description": None, "homepage": None, "language": None, "license": None,
-        "mirror_url": None, "fork": False, "archived": False, "disabled": False, "has_issues": True,
+        "mirror_url": None, "fork": False, "archived": False, "is_template": False,
+        "web_commit_signoff_required": False, "topics": [], "custom_properties": {},
+        "visibility": "private" if told["private"] else "public", "disabled": False, "has_issues": True,
         **dict.fromkeys(("has_projects", "has_wiki", "has_pages", "has_discussions", "has_downloads"), False),
         "pushed_at": EPOCH, "created_at": EPOCH, "updated_at": EPOCH, **dict.fromkeys(COUNTS, 0),
         **{field: f"{api}{path}" for field, path in REPOSITORY_URLS.items()},
     }  # fmt: skip
+
+
+def full_repository(state: State, told: Body) -> Body:
+    """A repository by its name."""
+    return {**repository(state, told), "network_count": 0, "subscribers_count": 0}
 
 
 def branch(state: State, told: Body, name: str, sha: str) -> Body:
@@ -118,6 +125,7 @@ def pull(state: State, told: Body, number: str) -> Body:
         **_links(state, told, int(number), head),
         **git.size(folder, base, head),
         "head": _end(state, told, one["head"], head), "base": _end(state, told, one["base"], base),
+        "requested_reviewers": [], "requested_teams": [], "active_lock_reason": None, "rebaseable": None,
         "draft": False, "author_association": "CONTRIBUTOR", "auto_merge": None, "closed_at": closed,
         "merged": one["merged"], "merged_at": closed if one["merged"] else None, "merged_by": None,
         "merge_commit_sha": one.get("merge_commit_sha"), "mergeable": None if one["merged"] else True,
@@ -135,7 +143,8 @@ def issue(state: State, told: Body, number: str) -> Body:
         "author_association": one.get("author_association", "OWNER"), "repository_url": api,
         "labels_url": f"{api}/issues/{number}/labels{{/name}}", "comments_url": f"{api}/issues/{number}/comments",
         "events_url": f"{api}/issues/{number}/events", "comments": len(told["comments"].get(number, [])),
-        "closed_at": EPOCH if one["state"] == "closed" else None,
+        "closed_at": EPOCH if one["state"] == "closed" else None, "active_lock_reason": None,
+        "reactions": reactions(f"{api}/issues/{number}"),
     }  # fmt: skip
     if number in told["pulls"]:
         web = f"{state.url}/{told['full_name']}/pull/{number}"
@@ -157,8 +166,15 @@ def comment(state: State, told: Body, number: str, one: Body) -> Body:
         "html_url": f"{state.url}/{told['full_name']}/issues/{number}#issuecomment-{one['id']}",
         "issue_url": f"{api}/{number}", "body": one["body"], "user": user(state, one["login"]),
         "author_association": one["author_association"], "created_at": one["created_at"],
-        "updated_at": one["created_at"],
+        "updated_at": one["created_at"], "performed_via_github_app": None,
+        "reactions": reactions(f"{api}/comments/{one['id']}"),
     }  # fmt: skip
+
+
+def reactions(address: str) -> Body:
+    """Nobody has reacted."""
+    kinds = ("total_count", "+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+    return {"url": f"{address}/reactions", **dict.fromkeys(kinds, 0)}
 
 
 def _common(state: State, told: Body, one: Body, number: int, kind: str) -> Body:

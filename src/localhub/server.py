@@ -29,6 +29,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from localhub import git, render
+from localhub.hooks import Hooks
 from localhub.state import HOUR, State
 
 API = "/api/v3"
@@ -62,7 +63,10 @@ def application(state: State, admin_token: str) -> Starlette:
             Route("/_hub/users", hub.make_user, methods=["POST"]),
             Route("/_hub/issues", hub.make_issue, methods=["POST"]),
             Route("/_hub/faults", hub.make_fault, methods=["POST"]),
+            Route("/_hub/hooks", hub.make_hook, methods=["POST"]),
             Route(f"{API}/app", hub.app),
+            Route(f"{API}/app/hook/deliveries", hub.deliveries),
+            Route(f"{API}/app/hook/deliveries/{{identity:int}}/attempts", hub.redeliver, methods=["POST"]),
             Route(f"{repo}/installation", hub.installation),
             Route(f"{API}/app/installations/{{identity}}/access_tokens", hub.token, methods=["POST"]),
             Route(f"{API}/installation/token", hub.revoke, methods=["DELETE"]),
@@ -98,6 +102,7 @@ class _Hub:
     def __init__(self, state: State, admin_token: str) -> None:
         self._state = state
         self._admin = admin_token
+        self._hooks = Hooks(state)
 
     async def around(self, request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
         """Faults that are switched on, and the headers that every answer of GitHub's has."""
@@ -203,11 +208,20 @@ class _Hub:
             "author_association": told.get("author_association", "OWNER"),
         }  # fmt: skip
         self._state.save()
-        return JSONResponse(render.issue(self._state, found, number), 201)
+        shown = render.issue(self._state, found, number)
+        self._happened("issues", "opened", found, told.get("login", owner), issue=shown)
+        return JSONResponse(shown, 201)
 
     async def make_fault(self, request: Request) -> Response:
         self._only_admin(request)
         self._state.faults.append(await request.json())
+        return Response(status_code=204)
+
+    async def make_hook(self, request: Request) -> Response:
+        self._only_admin(request)
+        told = await request.json()
+        self._state.apps[str(told["app_id"])]["hook"] = {"url": told["url"], "secret": told["secret"]}
+        self._state.save()
         return Response(status_code=204)
 
     # Apps and tokens
@@ -237,6 +251,20 @@ class _Hub:
                     account = found["full_name"].partition("/")[0]
                     return JSONResponse(render.installation(self._state, each, app, account))
         raise Problem(404, "Not Found")
+
+    async def deliveries(self, request: Request) -> Response:
+        app = self._app(request)
+        return JSONResponse([self._hooks.shown(one) for one in self._hooks.deliveries(app)[: _page(request)[1]]])
+
+    async def redeliver(self, request: Request) -> Response:
+        if not self._hooks.again(self._app(request), request.path_params["identity"]):
+            raise Problem(404, "Not Found")
+        return JSONResponse({}, 202)
+
+    def _happened(self, event: str, action: str, found: dict[str, Any], login: str, **subject: Any) -> None:
+        """Tell Apps of it."""
+        told = {"repository": render.repository(self._state, found), "sender": render.user(self._state, login)}
+        self._hooks.fire(event, {"action": action, **subject, **told})
 
     @staticmethod
     def _covers(repositories: object, found: dict[str, Any]) -> bool:
@@ -309,7 +337,7 @@ class _Hub:
         return bearer
 
     async def repository(self, request: Request) -> Response:
-        return JSONResponse(render.repository(self._state, self._allowed(request, "metadata", "read")))
+        return JSONResponse(render.full_repository(self._state, self._allowed(request, "metadata", "read")))
 
     async def branches(self, request: Request) -> Response:
         found = self._allowed(request, "contents", "read")
@@ -355,7 +383,10 @@ class _Hub:
             "login": bearer.get("login", "ghost"), "created_at": _now(),
         }  # fmt: skip
         self._state.save()
-        return JSONResponse(render.pull(self._state, found, number), 201)
+        shown = render.pull(self._state, found, number)
+        login = found["pulls"][number]["login"]
+        self._happened("pull_request", "opened", found, login, number=int(number), pull_request=shown)
+        return JSONResponse(shown, 201)
 
     def _pull_problem(
         self, found: dict[str, Any], told: dict[str, Any], heads: dict[str, str], folder: Path
@@ -402,6 +433,8 @@ class _Hub:
             state="closed", merged=True, merged_at=_now(), merge_commit_sha=commit, head_sha=shown["head"]["sha"]
         )
         self._state.save()
+        shown, login = render.pull(self._state, found, number), (self._state.bearer(_token(request)) or {})["login"]
+        self._happened("pull_request", "closed", found, login, number=int(number), pull_request=shown)
         return JSONResponse({"sha": commit, "merged": True, "message": "Pull Request successfully merged"})
 
     async def issue(self, request: Request) -> Response:
@@ -427,7 +460,10 @@ class _Hub:
         number = request.path_params["number"]
         found["comments"].setdefault(number, []).append(made)
         self._state.save()
-        return JSONResponse(render.comment(self._state, found, number, made), 201)
+        shown = render.comment(self._state, found, number, made)
+        issue = render.issue(self._state, found, number)
+        self._happened("issue_comment", "created", found, made["login"], issue=issue, comment=shown)
+        return JSONResponse(shown, 201)
 
     async def graphql(self, request: Request) -> Response:
         told = await request.json()

@@ -30,6 +30,7 @@ class State:
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
     faults: list[dict[str, Any]] = field(default_factory=list)
+    deliveries: list[dict[str, Any]] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
@@ -46,7 +47,7 @@ class State:
     def save(self) -> None:
         """Keep it."""
         with self.lock:
-            names = ("numbers", "apps", "installations", "repositories", "users", "tokens")
+            names = ("numbers", "apps", "installations", "repositories", "users", "tokens", "deliveries")
             part = self.file.with_suffix(".part")
             part.write_text(json.dumps({name: getattr(self, name) for name in names}))
             part.replace(self.file)

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import uvicorn
 from github import Auth, Github, GithubIntegration
 
 from localdemo.standins import archive_of
+from localhub.hooks import signature
 from localhub.server import application
 from localhub.state import State
 
@@ -87,7 +89,7 @@ class Hub:
     def make(self, path: str, told: dict[str, Any]) -> dict[str, Any]:
         answer = httpx.post(f"{self.address}{path}", json=told, headers=ADMIN, timeout=SECONDS)
         assert answer.is_success, answer.text
-        made: dict[str, Any] = answer.json()
+        made: dict[str, Any] = answer.json() if answer.content else {}
         return made
 
     def as_app(self) -> dict[str, str]:
@@ -113,25 +115,31 @@ class Hub:
             subprocess.run([*who, *words], cwd=work, check=True, capture_output=True)
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
-    state = State(tmp_path / "data", "http://127.0.0.1")
-    state.load()
-    config = uvicorn.Config(application(state, "admin"), host="127.0.0.1", port=0, log_level="error", lifespan="off")
-    server = uvicorn.Server(config)
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """The address of an application on loopback."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     ends = time.monotonic() + SECONDS
     while not server.started:
-        assert time.monotonic() < ends, f"waited {SECONDS} s for the stand-in"
+        assert time.monotonic() < ends, f"waited {SECONDS} s for the listener"
         time.sleep(0.01)
-    made = Hub(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}")
-    # What it says of itself are its own addresses: a client follows them.
-    state.url = made.address
-    yield made
-    made.http.close()
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(SECONDS)
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    state = State(tmp_path / "data", "http://127.0.0.1")
+    state.load()
+    with served(application(state, "admin")) as address:
+        # What it says of itself are its own addresses: a client follows them.
+        state.url = address
+        made = Hub(address)
+        yield made
+        made.http.close()
 
 
 def test_apps_and_tokens_answer_as_github_does(hub: Hub) -> None:
@@ -196,3 +204,60 @@ def test_pygithub_works_with_it_unchanged(hub: Hub, tmp_path: Path) -> None:
         assert [each.body for each in repository.get_issue(pull.number).get_comments()] == ["Well done"]
         assert pull.merge().merged
         assert repository.get_pull(pull.number).merged
+
+
+class Receiver:
+    """What a webhook leads to: keeps what came, and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.came: list[tuple[dict[str, str], bytes]] = []
+        self.status = 204
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = b""
+        while (message := await receive())["type"] == "http.request":
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        self.came.append(({key.decode(): value.decode() for key, value in scope["headers"]}, body))
+        await send({"type": "http.response.start", "status": self.status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def wait_for(self, number: int) -> None:
+        ends = time.monotonic() + SECONDS
+        while len(self.came) < number:
+            assert time.monotonic() < ends, f"waited {SECONDS} s for {number} deliveries; {len(self.came)} came"
+            time.sleep(0.01)
+
+
+def test_webhooks_are_signed_have_github_s_shape_and_come_again_when_asked(hub: Hub, tmp_path: Path) -> None:
+    schema = json.loads((DESCRIPTION.parents[2] / "webhooks-schemas" / "schema.json").read_text())
+    receiver = Receiver()
+    with served(receiver) as address:
+        hub.make("/_hub/hooks", {"app_id": hub.app["id"], "url": f"{address}/hook", "secret": "the secret"})
+        hub.branch("work", tmp_path / "work")
+        told = {"title": "More", "body": "It adds.", "head": "work", "base": "main"}
+        number = hub.call("POST", "/repos/acme/sums/pulls", json=told).json()["number"]
+        hub.call("POST", f"/repos/acme/sums/issues/{number}/comments", json={"body": "/retry"})
+        hub.call("PUT", f"/repos/acme/sums/pulls/{number}/merge")
+        hub.make("/_hub/issues", {"repository": "acme/sums", "title": "Another"})
+        receiver.wait_for(4)
+        by_event = sorted((headers["x-github-event"], json.loads(body)["action"]) for headers, body in receiver.came)
+        assert by_event == [("issue_comment", "created"), ("issues", "opened"), ("pull_request", "closed"),
+                            ("pull_request", "opened")]  # fmt: skip
+        for headers, body in receiver.came:
+            assert headers["x-hub-signature-256"] == signature("the secret", body)
+            payload = json.loads(body)
+            name = f"{headers['x-github-event']}${payload['action']}"
+            validator = jsonschema.Draft7Validator(
+                {**schema["definitions"][name], "definitions": schema["definitions"]}
+            )
+            problems = [f"{name} {each.json_path}: {each.message[:200]}" for each in validator.iter_errors(payload)]
+            assert not problems, problems[:5]
+        listed = hub.http.get("/app/hook/deliveries", headers=hub.as_app())
+        check("get", "/app/hook/deliveries", listed)
+        first = listed.json()[-1]
+        again = hub.http.post(f"/app/hook/deliveries/{first['id']}/attempts", headers=hub.as_app())
+        assert again.status_code == 202
+        receiver.wait_for(5)
+        assert receiver.came[-1][0]["x-github-delivery"] == first["guid"]
