@@ -93,6 +93,8 @@ def test_progress_is_one_line_with_attempt_calls_and_cost() -> None:
         attempts=1, usage={"calls": 3}, cost="1.5",
     )  # fmt: skip
     assert progress(working) == "Running   AgentAtWork · attempt 1 of 3 · 3 calls · $1.50 · step 3"
+    begun = run(condition("Running", "AgentAtWork", message="attempt 1"), attempts=1)
+    assert progress(begun) == "Running   AgentAtWork · attempt 1 of 3"
 
 
 def test_a_reason_that_this_version_does_not_know_is_shown_as_it_is() -> None:

@@ -42,7 +42,8 @@ def progress(run: Run) -> str:
         parts.append(f"{usage.get('calls', 0)} calls")
     if told.get("cost"):
         parts.append(money(told["cost"]))
-    if message := why.get("message"):
+    # The operator's message may say no more than the number that stands there already.
+    if (message := why.get("message")) and message != f"attempt {told.get('attempts')}":
         parts.append(message)
     return " · ".join(parts)
 
