@@ -21,12 +21,17 @@ BENCH ?=
 BIN := .venv/bin
 REPORTS := build/reports
 PYTEST := $(BIN)/pytest -ra --durations=10
-COVER := --cov --cov-append --cov-report=
+# Tests of one group go to one process, in the order in which their conftest has them.
+GROUPS := --dist loadgroup --no-loadscope-reorder
+# Of what TESTS chooses there may be nothing in a ring.
+OR_NONE := || [ $$? -eq 5 ]
 export LOCALKUBE_NAME := $(CLUSTER)
+# Whatever the environment says: tests start the command line some hundred times, and each process of pytest reads them all.
+unexport PYTHONDONTWRITEBYTECODE
 export COVERAGE_FILE := $(CURDIR)/build/coverage/data
 
 # What `make generate` writes; `make verify` fails where it is not what the sources say.
-GENERATED := docs/reference crds charts/pressplay/files/crds
+GENERATED := docs/reference crds workflow_templates charts/pressplay/files
 
 .PHONY: help
 help: ## explain the targets
@@ -47,18 +52,29 @@ demo: cluster-up ## bring the cluster up, have a four-line CodeRun become a pull
 	@$(BIN)/pressplay dev demo
 
 .PHONY: test
-test: test-unit test-e2e ## run all tests: tests/unit, then a cluster, then those that need it
-	@$(BIN)/coverage report | tail -n 1
-	@echo "Reports: $(REPORTS)/*.xml; coverage line by line: make coverage"
+test: setup test-needs cluster-up ## run all tests: a cluster, what needs little of it beside tests/unit, then the rest
+	@$(PYTEST) -n 3 $(GROUPS) tests/apiserver tests/golden tests/conformance tests/unit \
+	  --junitxml=$(REPORTS)/unit.xml $(TESTS) $(OR_NONE)
+	@$(MAKE) test-cluster
+	@echo "Reports: $(REPORTS)/*.xml"
 
 .PHONY: test-unit
 test-unit: setup ## run only tests/unit: no cluster, no network, seconds
-	@rm -rf build/coverage
-	@$(PYTEST) -n 2 tests/unit --junitxml=$(REPORTS)/unit.xml $(COVER) $(TESTS)
+	@$(PYTEST) -n 3 tests/unit --junitxml=$(REPORTS)/unit.xml $(TESTS)
 
 .PHONY: test-e2e
 test-e2e: setup test-needs cluster-up ## run only the tests that need a cluster or its tools (brought up first)
-	@$(PYTEST) -v tests/golden tests/conformance tests/apiserver tests/e2e --junitxml=$(REPORTS)/e2e.xml $(COVER) $(TESTS)
+	@$(PYTEST) -n 2 $(GROUPS) tests/apiserver tests/golden tests/conformance \
+	  --junitxml=$(REPORTS)/conformance.xml $(TESTS) $(OR_NONE)
+	@$(MAKE) test-cluster
+
+# See tests/e2e/conftest.py for what the marks mean.
+.PHONY: test-cluster
+test-cluster:
+	@$(PYTEST) -v -n 3 $(GROUPS) tests/e2e -m "not (alone or elsewhere or last)" \
+	  --junitxml=$(REPORTS)/e2e.xml $(TESTS) $(OR_NONE)
+	@$(PYTEST) -v -n 2 $(GROUPS) tests/e2e -m "alone or elsewhere" --junitxml=$(REPORTS)/e2e-alone.xml $(TESTS) $(OR_NONE)
+	@$(PYTEST) -v tests/e2e -m last --junitxml=$(REPORTS)/e2e-last.xml $(TESTS) $(OR_NONE)
 
 .PHONY: test-needs
 test-needs:
@@ -68,7 +84,9 @@ test-needs:
 	  npm --prefix tests/node ci --silent && cp tests/node/package-lock.json tests/node/node_modules/.installed-lock; }
 
 .PHONY: coverage
-coverage: ## show the coverage of the last test run, line by line
+coverage: setup ## run tests/unit once more, slower, and show which lines of the code they reach
+	@rm -rf build/coverage
+	@$(PYTEST) -n 2 tests/unit --cov --cov-report= $(TESTS)
 	@$(BIN)/coverage html --quiet && $(BIN)/coverage report && echo "The same with the lines: build/coverage/html/index.html"
 
 .PHONY: verify
@@ -92,10 +110,13 @@ format: setup ## format the code, and mend what ruff can mend
 	@$(BIN)/ruff format --quiet
 
 .PHONY: generate
-generate: setup ## write what is generated from the code: definitions, references of the command line and the values
+generate: setup ## write what is generated from the code: definitions, templates, references of the command line and the values
 	@$(BIN)/python tools/generate_crds.py crds charts/pressplay/files/crds
+	@$(BIN)/python tools/generate_workflows.py workflow_templates charts/pressplay/files/workflow-templates
+	@$(BIN)/python tools/generate_events.py workflow_templates/events charts/pressplay/files/events
 	@$(BIN)/python tools/generate_cli_reference.py docs/reference/cli.md
 	@$(BIN)/python tools/generate_values_reference.py docs/reference/values.md
+	@$(BIN)/python tools/generate_reference.py docs/reference
 
 .PHONY: lock
 lock: ## write requirements/*.txt and tests/node/package-lock.json anew; the only target that changes versions
@@ -110,15 +131,24 @@ cluster-down: setup ## remove the local cluster; the cache of builds stays
 	@$(BIN)/pressplay cluster down
 
 .PHONY: images
-images: setup ## build the product's images and bring them into the cluster, as far as they are not there
-	@$(BIN)/python tools/images.py --values build/images.json
+images: setup ## build the product's images, or IMAGES="workbench-rust …", and bring them into the cluster
+	@$(BIN)/python tools/images.py $(if $(IMAGES),$(IMAGES),--values build/images.json)
 
 .PHONY: bench
-bench: bench-runs bench-cluster ## measure runs on the cluster, then a cluster of its own (see docs/performance.md)
+bench: bench-runs bench-events bench-flows bench-cluster ## measure runs, events and flows on the cluster, then a cluster of its own (see docs/performance.md)
 
 .PHONY: bench-runs
 bench-runs: cluster-up ## measure runs: latency beside a plain Job, API writes, the operator's memory, the demo
 	@$(BIN)/python -m tests.bench.run_bench
+
+.PHONY: bench-events
+bench-events: cluster-up ## measure events: from a signed webhook to its Workflow, ten a second
+	@$(BIN)/python -m tests.bench.event_bench
+
+.PHONY: bench-flows
+bench-flows: cluster-up ## measure flows: from a finished run to the next node, writes a step; an operator that is installed rests
+	@$(BIN)/python -m tests.bench.flow_bench
+	@$(BIN)/python -m tests.bench.step_bench
 
 .PHONY: bench-cluster
 bench-cluster: setup ## measure a cluster of its own: seconds of a warm start, idle memory (BENCH=--cold: of a cold one, too)

@@ -7,6 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.sharing import (
+    pytest_collection_finish,
+    pytest_configure_node,
+    pytest_unconfigure,
+    pytest_xdist_make_scheduler,
+)
+
+__all__ = (
+    "pytest_collection_finish", "pytest_configure_node", "pytest_unconfigure", "pytest_xdist_make_scheduler",
+)  # fmt: skip
 E2E = Path(__file__).parent / "e2e"
 SWITCHES = ("CI", "YES", "LOCALKUBE_NAME", "NO_COLOR", "FORCE_COLOR", "PRESSPLAY_DEBUG")
 

@@ -56,11 +56,15 @@ class Recipe:
         name: of the image, of its folder in images/ and of its lock in requirements/.
         package: what of src/ it holds; empty for nothing of ours.
         folders: what else of the checkout it holds.
+        variant_of: the image whose folder it is made from; empty for its own.
+        debian: packages of Debian's that a variant has besides.
     """
 
     name: str
     package: str = ""
     folders: tuple[str, ...] = ()
+    variant_of: str = ""
+    debian: tuple[str, ...] = ()
 
 
 RECIPES = (
@@ -68,20 +72,27 @@ RECIPES = (
     Recipe("runner", "pressplay"),
     Recipe("localhub", "localhub"),
     Recipe("workbench"),
+    # Built where they are named: for projects that have no image of their own.
+    Recipe("workbench-go", variant_of="workbench", debian=("golang-go",)),
+    Recipe("workbench-rust", variant_of="workbench", debian=("cargo", "rust-clippy", "rustc", "rustfmt")),
 )
+PACKAGES = "packages"
 
 
 def stage(recipe: Recipe, target: Path) -> None:
     """Bring the build context of an image up to date; a file that stays the same is not touched."""
     target.mkdir(parents=True, exist_ok=True)
-    source = ROOT / "images" / recipe.name
+    source = ROOT / "images" / (recipe.variant_of or recipe.name)
     if not source.is_dir():
         raise LocalKubeError(f"there is no folder images/{recipe.name}", "name the images to build")
     wanted = {file.relative_to(source): file for file in _files(source)}
     for folder in recipe.folders:
         wanted |= {file.relative_to(ROOT): file for file in _files(ROOT / folder)}
     if not recipe.package:
-        _synchronise(wanted, target)
+        with tempfile.TemporaryDirectory() as scratch:
+            if recipe.debian:
+                wanted[Path(PACKAGES)] = _more_packages(source / PACKAGES, recipe.debian, Path(scratch))
+            _synchronise(wanted, target)
         return
     lock = ROOT / "requirements" / f"{recipe.name}.txt"
     wanted[Path("requirements.txt")] = lock
@@ -90,6 +101,13 @@ def stage(recipe: Recipe, target: Path) -> None:
         wanted[Path(wheel.name)] = wheel
         _synchronise(wanted, target)
     fetch_wheels(lock, target / WHEELS)
+
+
+def _more_packages(listed: Path, more: tuple[str, ...], scratch: Path) -> Path:
+    """A list of Debian's packages with a few more in it."""
+    made = scratch / PACKAGES
+    made.write_text("".join(f"{name}\n" for name in sorted({*listed.read_text().split(), *more})))
+    return made
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -180,16 +198,18 @@ def tag_of(recipe: Recipe, context: Path) -> str:
 def main(words: list[str] | None = None) -> int:
     """Stage, build and load; answers the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("images", nargs="*", metavar="IMAGE", help="some of them; all where none is named")
+    usual = "some of them; all but the variants where none is named"
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help=usual)
     parser.add_argument("--name", default=os.environ.get("LOCALKUBE_NAME", "pressplay"), help="the cluster")
     parser.add_argument("--stage-only", action="store_true", help="only write the build contexts")
     parser.add_argument("--values", type=Path, metavar="FILE", help="also write them as values of the chart")
     parser.add_argument("--no-load", action="store_true", help="build, and leave the cluster alone")
     told = parser.parse_args(words)
-    chosen = [recipe for recipe in RECIPES if not told.images or recipe.name in told.images]
+    if unknown := sorted(set(told.images) - {each.name for each in RECIPES}):
+        parser.error(f"there is no image {unknown[0]}; there are: {', '.join(each.name for each in RECIPES)}")
     try:
         with Progress() as progress:
-            made = _make(chosen, told, progress)
+            made = _make(chosen(told.images), told, progress)
     except (LocalKubeError, subprocess.CalledProcessError) as error:
         print(f"images: {error}", file=sys.stderr)
         return 1
@@ -199,15 +219,21 @@ def main(words: list[str] | None = None) -> int:
     return 0
 
 
+def chosen(names: list[str]) -> list[Recipe]:
+    """The images that are named; all but the variants where none is."""
+    return [each for each in RECIPES if each.name in names or not (names or each.variant_of)]
+
+
 def as_values(made: dict[str, str]) -> dict[str, Any]:
     """The images as values of charts/pressplay, which knows no stand-in."""
-    ours = {name: tag.rpartition(":") for name, tag in made.items() if name != "localhub"}
+    known = {each.name for each in RECIPES if each.name != "localhub" and not each.variant_of}
+    ours = {name: tag.rpartition(":") for name, tag in made.items() if name in known}
     return {"images": {name: {"repository": repository, "tag": tag} for name, (repository, _, tag) in ours.items()}}
 
 
-def _make(chosen: list[Recipe], told: argparse.Namespace, progress: Progress) -> dict[str, str]:
+def _make(recipes: list[Recipe], told: argparse.Namespace, progress: Progress) -> dict[str, str]:
     made = {}
-    for recipe in chosen:
+    for recipe in recipes:
         progress.step("stage", recipe.name)
         stage(recipe, STAGE / recipe.name)
         made[recipe.name] = tag_of(recipe, STAGE / recipe.name)

@@ -48,13 +48,16 @@ def dev() -> None:
 
 @dev.command()
 @name_option
+@click.option("--run", "alone", is_flag=True, help="Only the single run, without the flows that its events start.")
 @_explains_errors
-def demo(name: str) -> None:
+def demo(name: str, alone: bool) -> None:
     """Have four lines become a pull request: a real bug in a real package, seen, mended and proven.
+
+    Then its webhook, a person's review and a failed check each start a flow, by Argo Events and Argo Workflows.
 
     The model is stood in for by a script, unless ANTHROPIC_API_KEY or OPENAI_API_KEY is set.
     """
-    sys.exit(demonstration.demo(state.require(name), vendor.chosen()))
+    sys.exit(demonstration.demo(state.require(name), vendor.chosen(), alone=alone))
 
 
 @dev.command()

@@ -7,36 +7,44 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
-from localdemo import example, platform, proof
-from localdemo.objects import HUB_PORT, STAND_INS, namespace
+from localdemo import checkout, events, example, picture, platform, proof
+from localdemo.events import Flow
+from localdemo.objects import FLOWS, HUB_PORT, RESTRICTED, STAND_INS, namespace
 from localdemo.standins import StandIns
 from localdemo.vendor import Vendor
+from localkube import cluster as clusters
 from localkube import tools
+from localkube.errors import LocalKubeError
 from localkube.progress import Progress, duration
 from localkube.state import ClusterRecord
 
 NAMESPACE = "demo"
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 RUN_SECONDS = 900
 DEFAULT_NAME = "pressplay"
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What came of the run: its object, its pull request and the difference, and what the proof said."""
+    """What came of the run: its object, its pull request and the difference, what the proof said, what followed."""
 
     run: dict[str, Any]
     pull: dict[str, Any]
     difference: str
     proof: list[str]
+    flows: list[Flow]
+    picture: Path | None
 
 
-def demo(record: ClusterRecord, vendor: Vendor) -> int:
-    """Install, seed, apply the four lines, show the work, and prove the result; answers the exit code.
+def demo(record: ClusterRecord, vendor: Vendor, *, alone: bool = False) -> int:
+    """Install, seed, apply the four lines, show the work, prove the result, follow its events; answers the exit code.
+
+    Args:
+        alone: the single run, without what its events start.
 
     Raises:
         LocalKubeError: a step failed; says what to do.
@@ -48,8 +56,8 @@ def demo(record: ClusterRecord, vendor: Vendor) -> int:
         images = platform.install(record, vendor, progress, {})
         progress.step("repository", f"{example.REPOSITORY}: more-itertools {example.BROKEN[0]}, one commit")
         hub.repository(example.REPOSITORY, example.source(), f"Import more-itertools {example.BROKEN[0]}")
-        if vendor.scripted:
-            hub.script(example.SCRIPT, example.script())
+        for script in example.SCRIPTS if vendor.scripted else ():
+            hub.script(script, example.script(script))
         kubectl.apply([namespace(NAMESPACE, RESTRICTED)])
         progress.done("repository", "there, with real git behind it")
     name = f"numeric-range-{time.strftime('%H%M%S')}"
@@ -66,9 +74,31 @@ def demo(record: ClusterRecord, vendor: Vendor) -> int:
         pull = hub.pull(example.REPOSITORY, ended["status"]["pullRequest"])
         said = proof.prove(kubectl, NAMESPACE, f"{name}-proof", images["workbench"], pull)
         progress.done("proof", "fails before, passes after")
-    shown = Shown(ended, pull, _difference(hub, pull), said)
+    shown = Shown(ended, pull, _difference(hub, pull), said, *_events(record, hub, pull, alone=alone))
     click.echo(summary(shown, _product(record, "cost", name), record, vendor, time.monotonic() - began))
     return 0
+
+
+def _events(
+    record: ClusterRecord, hub: StandIns, pull: dict[str, Any], *, alone: bool
+) -> tuple[list[Flow], Path | None]:
+    """What the pull request's events start, and a picture of the first; nothing where the cluster has no events."""
+    if alone or {"argo", "argo-events"} & set(record.without):
+        return [], None
+    kubectl = tools.kubectl(record)
+    click.echo("\nWhat its events start:\n", err=True)
+    with Progress() as progress:
+        flows = events.follow(kubectl, hub, pull, lambda told: progress.step("events", told))
+        progress.done("events", "a webhook, a review and a failed check are dealt with")
+        try:
+            target = checkout.root() / "build" / "artifacts" / "demo-pr-flow.png"
+            progress.step("picture", "of the first flow in the Argo UI")
+            shown = picture.take(*clusters.ui(record), FLOWS, flows[0].name, target)
+            progress.done("picture", str(shown))
+        except LocalKubeError as error:
+            progress.say(f"There is no picture: {error}")
+            return flows, None
+    return flows, shown
 
 
 def _watched(record: ClusterRecord, name: str) -> dict[str, Any]:
@@ -109,6 +139,7 @@ def summary(shown: Shown, cost: str, record: ClusterRecord, vendor: Vendor, seco
         (f"Pull request #{pull['number']}: {pull['title']}", f"{pull['body'] or ''}\n\n{shown.difference}"),
         ("Cost, by the vendor's price list", cost),
         (f"Proof: {example.PROOF} of more-itertools {example.MENDED[0]}", "\n".join(shown.proof)),
+        *_followed(shown, record),
         ("Real", "the cluster, the package and its tests, every tool call, git, the gateway's checks"),
         ("Stood in for", f"GitHub (real git behind it); the model: {thinks}"),
         ("Look further", "\n".join((
@@ -122,6 +153,16 @@ def summary(shown: Shown, cost: str, record: ClusterRecord, vendor: Vendor, seco
     ]  # fmt: skip
     told = "\n\n".join(f"{title}\n\n{indented(text)}" for title, text in parts)
     return f"\n{told}\n\nDone in {duration(seconds)}."
+
+
+def _followed(shown: Shown, record: ClusterRecord) -> list[tuple[str, str]]:
+    if not shown.flows:
+        return []
+    address, _ = clusters.ui(record)
+    looked = [f"{address}/workflows/{FLOWS}/{flow.name}" for flow in shown.flows]
+    option = "" if record.name == DEFAULT_NAME else f" --name {record.name}"
+    where = "\n".join((*looked, f"log in with the token of: pressplay cluster ui{option}", str(shown.picture or "")))
+    return [("Flows that its events started", events.table(shown.flows)), ("In the Argo UI", where)]
 
 
 def indented(text: str) -> str:

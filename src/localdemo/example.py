@@ -21,7 +21,11 @@ TASK = (
     "numeric_range(10)[::-1] is empty, and so is every other slice with a negative step; "
     "it must be what range(10)[::-1] is. Add a test."
 )
-SCRIPT = "numeric-range.yaml"
+# Of the run, and of the personas that look at its pull request.
+SCRIPTS = (
+    "numeric-range.yaml", "numeric-range-clippy.yaml", "numeric-range-qa.yaml", "numeric-range-comment.yaml",
+)  # fmt: skip
+ADDED_TEST = "def test_slice_with_negative_step"
 BROKEN = ("10.8.0", "f638ddf8a1a0d134181275fb5d58b086ead7c6a72429ad725c67503f13ba30bd")
 MENDED = ("11.0.0", "1fca6853f57fbfabc36ad31b3c3d72490340a414f1cc0eec78436fb847837304")
 PROOF = "tests.test_more.NumericRangeTests.test_get_item_by_slice"
@@ -41,9 +45,9 @@ def manifest(name: str) -> str:
     )
 
 
-def script() -> str:
+def script(name: str) -> str:
     """What the stand-in for the model replays."""
-    return files("localdemo").joinpath("scripts", SCRIPT).read_text()
+    return files("localdemo").joinpath("scripts", name).read_text()
 
 
 def source() -> bytes:

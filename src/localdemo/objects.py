@@ -8,10 +8,12 @@ from typing import Any, TypeAlias
 
 Manifest: TypeAlias = dict[str, Any]
 
-SYSTEM, STAND_INS = "pressplay-system", "localhub"
+SYSTEM, STAND_INS, FLOWS = "pressplay-system", "localhub", "pressplay-flows"
+# Runs keep to it, so the demo enforces it.
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 HUB_PORT, MODEL_PORT = 8080, 8090
 # Neither opens anything: they are for a cluster on this machine, with nothing real behind it.
-ADMIN, KEY = "admin-of-the-stand-in", "sk-ant-key-of-the-stand-in"
+ADMIN, KEY, HOOK = "admin-of-the-stand-in", "sk-ant-key-of-the-stand-in", "webhook-secret-of-the-stand-in"
 
 
 def namespace(name: str, labels: Mapping[str, str] | None = None) -> Manifest:
@@ -29,6 +31,11 @@ def secret(name: str, values: Mapping[str, str]) -> Manifest:
 def app_secret(app: Mapping[str, Any]) -> Manifest:
     """The Secret of the GitHub App, as `pressplay github setup` would make it."""
     return secret("pressplay-github-app", {"app-id": str(app["id"]), "private-key.pem": app["private_key"]})
+
+
+def webhook_secret() -> Manifest:
+    """The Secret of the App's webhook, as `pressplay github setup --webhook-url` would make it."""
+    return secret("pressplay-webhook", {"secret": HOOK})
 
 
 def stand_ins(image: str) -> list[Manifest]:

@@ -27,9 +27,27 @@ class StandIns:
 
     kubectl: Kubectl
 
-    def hub(self, method: str, path: str, body: Mapping[str, Any] | None = None, accept: str = "*/*") -> Any:
-        """Call the stand-in for GitHub, as its administrator where the path is `/_hub/…`."""
-        return self._call(HUB_PORT, method, path, json.dumps(body).encode() if body is not None else None, accept)
+    def hub(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, accept: str = "*/*", token: str = ""
+    ) -> Any:
+        """Call the stand-in for GitHub: as its administrator where the path is `/_hub/…`, else as whose token it is."""
+        sent = json.dumps(body).encode() if body is not None else None
+        return self._call(HUB_PORT, method, path, sent, accept, token)
+
+    def line_of(self, repository: str, number: int, text: str) -> int:
+        """The number of the first added line of a pull request's files that has a text in it.
+
+        Raises:
+            LocalKubeError: there is none.
+        """
+        for file in self.hub("GET", f"/api/v3/repos/{repository}/pulls/{number}/files"):
+            at = 0
+            for line in str(file.get("patch") or "").splitlines():
+                begins = re.match(r"@@ -\d+(?:,\d+)? \+(\d+)", line)
+                at = int(begins[1]) - 1 if begins else at + (not line.startswith("-"))
+                if line.startswith("+") and text in line:
+                    return at
+        raise LocalKubeError(f"pull request {number} of {repository} adds no line with {text}")
 
     def repository(self, name: str, archive: bytes, message: str = "Import") -> None:
         """Have a repository whose one commit holds the files of a tar.gz with one folder; one that is there stays."""
@@ -58,10 +76,11 @@ class StandIns:
         """The page of a pull request, with its difference."""
         return str(self._call(HUB_PORT, "GET", f"/{repository}/pull/{number}", None))
 
-    def _call(self, port: int, method: str, path: str, body: bytes | None, accept: str = "*/*") -> Any:
+    def _call(self, port: int, method: str, path: str, body: bytes | None, accept: str = "*/*", token: str = "") -> Any:
         headers = {"Content-Type": "application/json", "Accept": accept}
-        if path.startswith("/_hub"):
-            headers["Authorization"] = f"Bearer {ADMIN}"
+        token = ADMIN if path.startswith("/_hub") else token
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         with forward(self.kubectl, STAND_INS, f"deployment/{STAND_INS}", port) as local:
             address = f"http://127.0.0.1:{local}{path}"
             request = urllib.request.Request(address, data=body, method=method, headers=headers)

@@ -34,7 +34,12 @@ class Hooks:
             app = self._state.apps[str(installation["app"])]
             covered = installation["repositories"]
             name, identity = payload["repository"]["full_name"], payload["repository"]["id"]
-            if app.get("hook") and (covered == "all" or name in covered or identity in covered):
+            # An App that was made by its manifest hears what it asked for; one that was put there hears all.
+            if (
+                app.get("hook")
+                and event in app.get("events", (event,))
+                and (covered == "all" or name in covered or identity in covered)
+            ):
                 body = {**payload, "installation": {"id": installation["id"], "node_id": f"I{installation['id']}"}}
                 self._deliver(self._kept(app, event, json.dumps(body), str(uuid4())), app)
 
@@ -60,6 +65,11 @@ class Hooks:
             "status_code": one["status_code"], "action": body.get("action"), "throttled_at": None,
             "installation_id": body["installation"]["id"], "repository_id": body["repository"]["id"],
         }  # fmt: skip
+
+    def whole(self, one: dict[str, Any]) -> dict[str, Any]:
+        """A delivery by its id, with what was sent and what was answered."""
+        request = {"headers": {"X-GitHub-Event": one["event"]}, "payload": json.loads(one["request"])}
+        return {**self.shown(one), "url": "", "request": request, "response": {"headers": None, "payload": None}}
 
     def _kept(self, app: dict[str, Any], event: str, request: str, guid: str) -> dict[str, Any]:
         told = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from localhub import git
+from localhub import differences, git, rules
 from localhub.state import State
 
 Body = dict[str, Any]
@@ -66,7 +67,8 @@ def app(state: State, told: Body) -> Body:
     return {
         "id": told["id"], "slug": told["slug"], "node_id": node("App", told["id"]), "name": told["slug"],
         "owner": user(state, "localhub"), "description": None, "external_url": state.url,
-        "html_url": f"{state.url}/apps/{told['slug']}", "permissions": {"metadata": "read"}, "events": [],
+        "html_url": f"{state.url}/apps/{told['slug']}",
+        "permissions": told.get("permissions") or {"metadata": "read"}, "events": told.get("events", []),
         "created_at": EPOCH, "updated_at": EPOCH,
     }  # fmt: skip
 
@@ -108,29 +110,89 @@ def full_repository(state: State, told: Body) -> Body:
     return {**repository(state, told), "network_count": 0, "subscribers_count": 0}
 
 
+def move(state: State, one: Body) -> Body:
+    """A ref that somebody moved."""
+    told = {name: one[name] for name in ("id", "before", "after", "ref", "timestamp", "activity_type")}
+    return {**told, "node_id": node("Push", one["id"]), "actor": user(state, one["login"])}
+
+
+def ruleset(state: State, told: Body, one: Body) -> Body:
+    """A ruleset as one of several."""
+    made = one.get("created_at", EPOCH)
+    address = f"{state.url}{API}/repos/{told['full_name']}/rulesets/{one['id']}"
+    page = f"{state.url}/{told['full_name']}/rules/{one['id']}"
+    return {
+        "id": one["id"], "node_id": node("RepositoryRuleset", one["id"]), "name": one["branch"], "target": "branch",
+        "source_type": "Repository", "source": told["full_name"], "enforcement": one.get("enforcement", "active"),
+        "_links": {"self": {"href": address}, "html": {"href": page}}, "created_at": made, "updated_at": made,
+    }  # fmt: skip
+
+
 def branch(state: State, told: Body, name: str, sha: str) -> Body:
     """A branch as one of several."""
     address = f"{state.url}{API}/repos/{told['full_name']}/commits/{sha}"
     return {"name": name, "commit": {"sha": sha, "url": address}, "protected": False}
 
 
+def whole_branch(state: State, told: Body, name: str, commit: Body) -> Body:
+    """A branch by its name.
+
+    Args:
+        commit: as `render_code` shows it.
+    """
+    api = f"{state.url}{API}/repos/{told['full_name']}/branches/{name}"
+    return {
+        "name": name, "commit": commit, "protected": False,
+        "_links": {"self": api, "html": f"{state.url}/{told['full_name']}/tree/{name}"},
+        "protection": {"enabled": False}, "protection_url": f"{api}/protection",
+    }  # fmt: skip
+
+
+def _ends(state: State, told: Body, one: Body) -> tuple[str, str]:
+    """Base and head: they follow their branches until it is merged or closed."""
+    if one["state"] == "closed" and one.get("base_sha"):
+        return str(one["base_sha"]), str(one["head_sha"])
+    heads = git.branches(state.git_folder(told))
+    return heads.get(one["base"], ""), heads.get(one["head"], str(one["head_sha"]))
+
+
+def simple_pull(state: State, told: Body, number: str) -> Body:
+    """A pull request as events about its reviews have it."""
+    whole = pull(state, told, number)
+    left_out = (
+        "additions", "changed_files", "comments", "commits", "deletions", "maintainer_can_modify", "mergeable",
+        "mergeable_state", "merged", "merged_by", "rebaseable", "review_comments",
+    )  # fmt: skip
+    return {name: value for name, value in whole.items() if name not in left_out}
+
+
+def _mergeable(folder: Path, told: Body, number: str, base: str, head: str) -> tuple[bool | None, str]:
+    if told["pulls"][number]["state"] != "open":
+        return None, "unknown"
+    if not git.merges(folder, base, head):
+        return False, "dirty"
+    return True, rules.standing(told, number, head, git.ahead(folder, head, base))
+
+
 def pull(state: State, told: Body, number: str) -> Body:
-    """A pull request; its head follows its branch until it is merged."""
+    """A pull request by its number."""
     one, folder = told["pulls"][number], state.git_folder(told)
-    heads = git.branches(folder)
-    head, base = heads.get(one["head"], one["head_sha"]), heads.get(one["base"], "")
-    closed = one.get("merged_at") or (EPOCH if one["state"] == "closed" else None)
+    base, head = _ends(state, told, one)
+    mergeable, mergeable_state = _mergeable(folder, told, number, base, head)
+    merger = user(state, one["merged_by"]) if one.get("merged_by") else None
     return {
         **_common(state, told, one, int(number), "pulls"),
         **_links(state, told, int(number), head),
-        **git.size(folder, base, head),
-        "head": _end(state, told, one["head"], head), "base": _end(state, told, one["base"], base),
+        **differences.size(folder, base, head),
+        "head": _end(state, state.repositories.get(one.get("from", ""), told), one["head"], head),
+        "base": _end(state, told, one["base"], base),
         "requested_reviewers": [], "requested_teams": [], "active_lock_reason": None, "rebaseable": None,
-        "draft": False, "author_association": "CONTRIBUTOR", "auto_merge": None, "closed_at": closed,
-        "merged": one["merged"], "merged_at": closed if one["merged"] else None, "merged_by": None,
-        "merge_commit_sha": one.get("merge_commit_sha"), "mergeable": None if one["merged"] else True,
-        "mergeable_state": "unknown" if one["merged"] else "clean", "maintainer_can_modify": False,
-        "comments": len(told["comments"].get(number, [])), "review_comments": 0,
+        "draft": bool(one.get("draft")), "author_association": one.get("author_association", "CONTRIBUTOR"),
+        "auto_merge": None, "closed_at": _closed_at(one), "merged": one["merged"],
+        "merged_at": one.get("merged_at"), "merged_by": merger,
+        "merge_commit_sha": one.get("merge_commit_sha"), "mergeable": mergeable, "mergeable_state": mergeable_state,
+        "maintainer_can_modify": False, "comments": len(told["comments"].get(number, [])),
+        "review_comments": len(told["review_comments"].get(number, [])),
     }  # fmt: skip
 
 
@@ -143,9 +205,11 @@ def issue(state: State, told: Body, number: str) -> Body:
         "author_association": one.get("author_association", "OWNER"), "repository_url": api,
         "labels_url": f"{api}/issues/{number}/labels{{/name}}", "comments_url": f"{api}/issues/{number}/comments",
         "events_url": f"{api}/issues/{number}/events", "comments": len(told["comments"].get(number, [])),
-        "closed_at": EPOCH if one["state"] == "closed" else None, "active_lock_reason": None,
+        "closed_at": _closed_at(one), "active_lock_reason": None,
         "reactions": reactions(f"{api}/issues/{number}"),
     }  # fmt: skip
+    if number in told["issues"]:
+        shown["state_reason"] = one.get("state_reason")
     if number in told["pulls"]:
         web = f"{state.url}/{told['full_name']}/pull/{number}"
         links = {
@@ -166,9 +230,40 @@ def comment(state: State, told: Body, number: str, one: Body) -> Body:
         "html_url": f"{state.url}/{told['full_name']}/issues/{number}#issuecomment-{one['id']}",
         "issue_url": f"{api}/{number}", "body": one["body"], "user": user(state, one["login"]),
         "author_association": one["author_association"], "created_at": one["created_at"],
-        "updated_at": one["created_at"], "performed_via_github_app": None,
+        "updated_at": one.get("updated_at", one["created_at"]), "performed_via_github_app": _by_app(state, one),
         "reactions": reactions(f"{api}/comments/{one['id']}"),
     }  # fmt: skip
+
+
+def _by_app(state: State, one: Body) -> Body | None:
+    """The App that said it; None where a person did."""
+    told = state.apps.get(str(one.get("app")))
+    return app(state, told) if told is not None else None
+
+
+def label(state: State, told: Body, name: str) -> Body:
+    """A label."""
+    one = told["labels"][name]
+    return {
+        "id": one["id"], "node_id": node("Label", one["id"]), "name": name, "color": one["color"], "default": False,
+        "description": one.get("description"),
+        "url": f"{state.url}{API}/repos/{told['full_name']}/labels/{quote(name)}",
+    }  # fmt: skip
+
+
+def labelling(state: State, told: Body, one: Body) -> Body:
+    """A label that was put on or taken away, as an event of an issue."""
+    address = f"{state.url}{API}/repos/{told['full_name']}/issues/events/{one['id']}"
+    return {
+        "id": one["id"], "node_id": node("LabeledEvent", one["id"]), "url": address, "event": one["event"],
+        "actor": user(state, one["login"]), "commit_id": None, "commit_url": None, "created_at": one["at"],
+        "label": {name: one["label"][name] for name in ("name", "color")}, "performed_via_github_app": None,
+    }  # fmt: skip
+
+
+def labels(state: State, told: Body, one: Body) -> list[Body]:
+    """The labels of an issue or a pull request."""
+    return [label(state, told, name) for name in one.get("labels", [])]
 
 
 def reactions(address: str) -> Body:
@@ -182,11 +277,17 @@ def _common(state: State, told: Body, one: Body, number: int, kind: str) -> Body
     page = "pull" if kind == "pulls" else "issues"
     return {
         "id": one["id"], "node_id": node(kind, one["id"]), "number": number, "state": one["state"], "locked": False,
-        "title": one["title"], "body": one["body"], "user": user(state, one["login"]), "labels": [], "assignee": None,
-        "assignees": [], "milestone": None, "created_at": one["created_at"], "updated_at": one["created_at"],
+        "title": one["title"], "body": one["body"], "user": user(state, one["login"]),
+        "labels": labels(state, told, one), "assignee": None,
+        "assignees": [], "milestone": None, "created_at": one["created_at"],
+        "updated_at": one.get("updated_at", one["created_at"]),
         "url": f"{state.url}{API}/repos/{told['full_name']}/{kind}/{number}",
         "html_url": f"{state.url}/{told['full_name']}/{page}/{number}",
     }  # fmt: skip
+
+
+def _closed_at(one: Body) -> str | None:
+    return str(one.get("closed_at") or one.get("merged_at") or EPOCH) if one["state"] == "closed" else None
 
 
 def _links(state: State, told: Body, number: int, head: str) -> Body:
@@ -206,9 +307,3 @@ def _end(state: State, told: Body, ref: str, sha: str) -> Body:
     owner = told["full_name"].partition("/")[0]
     whole = repository(state, told)
     return {"label": f"{owner}:{ref}", "ref": ref, "sha": sha, "user": user(state, owner), "repo": whole}
-
-
-def pages(shown: Iterable[Body], page: int, size: int) -> list[Body]:
-    """One page of several."""
-    every = list(shown)
-    return every[(page - 1) * size : page * size]

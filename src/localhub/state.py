@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from localhub.keys import AppKey, new_key
 
 HOUR = 3600.0
 
@@ -19,6 +22,7 @@ class State:
     Attributes:
         url: where the stand-in is reached.
         tokens: of installations and of people, by their text.
+        key_of: the key of a new App, by how many there are before it.
     """
 
     folder: Path
@@ -32,6 +36,7 @@ class State:
     faults: list[dict[str, Any]] = field(default_factory=list)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    key_of: Callable[[int], AppKey] = field(default=new_key)
 
     @property
     def file(self) -> Path:

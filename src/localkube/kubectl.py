@@ -41,8 +41,8 @@ class Kubectl:
         binary: the program.
         kubeconfig: the file with the cluster's address and credentials.
         context: the context in it; None for its current one.
-        patience: for how many seconds an API server that cannot be reached is asked again. One whose node has just
-            started goes away once more, when the kubelet takes its pod over.
+        patience: for how many seconds, from the first time that it cannot be reached, an API server is asked again. One
+            whose node has just started goes away once more, when the kubelet takes its pod over.
     """
 
     binary: Path
@@ -61,12 +61,14 @@ class Kubectl:
         Raises:
             CommandFailed: it ended with an error, or not within `timeout` seconds.
         """
-        deadline = time.monotonic() + self.patience
+        deadline = None
         while True:
             try:
                 return run(self.command(*args), stdin=stdin, timeout=timeout)
             except CommandFailed as failed:
-                if time.monotonic() > deadline or not any(said in failed.output for said in UNREACHABLE):
+                # Counted from the first refusal: a command that waits for something may be long at it before that.
+                deadline = deadline or time.monotonic() + self.patience
+                if time.monotonic() >= deadline or not any(said in failed.output for said in UNREACHABLE):
                     raise
             time.sleep(POLL_SECONDS)
 

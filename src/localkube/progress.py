@@ -28,6 +28,7 @@ HEARTBEAT_SECONDS = 30.0
 class _Part:
     cost: int
     step: str = ""
+    step_began: float = 0
     began: float | None = None
     ended: float | None = None
 
@@ -80,8 +81,8 @@ class Progress:
         """Part `name` now does `title`; its first step starts its clock."""
         with self._lock:
             part = self._parts.setdefault(name, _Part(0))
-            part.began = part.began if part.began is not None else self.clock()
-            part.step = title
+            part.step, part.step_began = title, self.clock()
+            part.began = part.began if part.began is not None else part.step_began
             if not self._live:
                 self._print(f"{name}: {title}{self._left()}")
 
@@ -143,7 +144,7 @@ class Progress:
         while not self._stop.wait(HEARTBEAT_SECONDS):
             with self._lock:
                 running = [
-                    f"{name}: {part.step} for {duration(self.clock() - (part.began or 0))}"
+                    f"{name}: {part.step} for {duration(self.clock() - part.step_began)}"
                     for name, part in self._running().items()
                 ]
                 if running:

@@ -17,11 +17,19 @@ from localkube import state
 from localkube.errors import LocalKubeError
 from pressplay.kube.access import Access, Refused, connect, objects
 
+HERE = Path(__file__).parent
 ROOT = Path(__file__).resolve().parents[2]
 NAME = os.environ.get("LOCALKUBE_NAME") or "pressplay"
 CRDS = objects("apiextensions.k8s.io/v1", "customresourcedefinitions")
 OPERATOR = objects("apps/v1", "deployments", SYSTEM, "pressplay-operator")
 SECONDS = 60
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of these in one process: an operator that is installed rests from the first of them to the last."""
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(pytest.mark.xdist_group("apiserver"))
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,8 @@ def change(access: Access, spec: dict[str, Any]) -> dict[str, Any]:
         ({"repository": "sums", "task": "add"}, "spec.repository in body should match"),
         ({"repository": "acme/sums"}, "say the task in exactly one way: task, issue or pullRequest"),
         ({**RUN, "issue": 1}, "say the task in exactly one way"),
+        ({**RUN, "issue": 1, "pullRequest": 2}, "say the task in exactly one way"),
+        ({**RUN, "pullRequest": 2, "head": "main"}, "spec.head"),
         ({**RUN, "task": ""}, "spec.task"),
         ({"repository": "acme/sums", "issue": 0}, "spec.issue"),
         ({**RUN, "persona": "rex", "githubApp": "qa"}, "githubApp is another name for persona"),

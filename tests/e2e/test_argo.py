@@ -9,6 +9,9 @@ import pytest
 from tests.e2e.support import argo
 from tests.e2e.support.kube import Kube
 
+# One workflow that has ended serves both files.
+pytestmark = pytest.mark.xdist_group("argo")
+
 
 @pytest.fixture(scope="module")
 def at_gate(kube: Kube, base: str) -> Iterator[argo.Run]:

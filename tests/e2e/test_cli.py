@@ -31,6 +31,7 @@ def test_status_says_whether_network_policies_are_enforced(cluster: ClusterRecor
     assert "network policies:" in pressplay("cluster", "status")
 
 
+@pytest.mark.last
 def test_status_says_no_by_its_exit_code_when_a_component_is_not_ready(cluster: ClusterRecord, kube: Kube) -> None:
     with kube.scaled("Deployment", "argo-server", "argo", 0):
         told = answer("cluster", "status", "-o", "json")

@@ -23,10 +23,14 @@ from localkube.engine.debian import answers
 from localkube.engine.home import EngineHome
 from localkube.engine.model import Engine
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("go"),
-    reason="starts an engine: needs Linux, root and Go (for a static program)",
-)
+pytestmark = [
+    pytest.mark.elsewhere,
+    pytest.mark.xdist_group("engine"),
+    pytest.mark.skipif(
+        sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("go"),
+        reason="starts an engine: needs Linux, root and Go (for a static program)",
+    ),
+]
 
 PROGRAM = """
 package main

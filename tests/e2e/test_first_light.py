@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+
+import httpx
 import pytest
 
 from localdemo.objects import KEY, SYSTEM
 from localdemo.standins import StandIns, archive_of
-from tests.e2e.support.kube import Kube, Manifest
+from localkube.state import ClusterRecord
+from tests.e2e.support.commands import pressplay
+from tests.e2e.support.kube import RESTRICTED, Kube, Manifest
 from tests.e2e.support.runs import create, end_of, ended, told
 from tests.e2e.support.waiting import until
 
@@ -46,6 +52,18 @@ turns:
   - tools:
       - {name: finish, arguments: {title: No, body: this cannot be done, outcome: cannot}}
 """
+
+IMPOSSIBLE: tuple[tuple[Manifest, str, str], ...] = (
+    ({"task": "the impossible"}, "AgentGaveUp", "cannot be done"),
+    ({"task": "x", "persona": "nobody"}, "UnknownPersona", "choose one of: acceptance"),
+    ({"task": "x", "model": "no-such-model"}, "UnknownModel", "no-such-model"),
+    ({"task": "x", "repository": "acme/nothing"}, "AppNotInstalled", "acme/nothing"),
+    ({"task": "x", "base": "no-such-branch"}, "BaseNotFound", "set spec.base"),
+    ({"issue": 99}, "TaskNotFound", "no issue or pull request 99"),
+    ({"task": "add subtracts", "budget": {"steps": 1}}, "StepBudgetExceeded", "spec.budget.steps"),
+    ({"task": "add subtracts", "budget": {"tokens": 100}}, "TokenBudgetExceeded", "spec.budget.tokens"),
+    ({"task": "add subtracts", "budget": {"dollars": "0.0001"}}, "MoneyBudgetExceeded", "spec.budget.dollars"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,29 +107,27 @@ def test_a_protected_path_is_refused_and_the_agent_is_told(kube: Kube, hub: Stan
     assert "pullRequest" not in status
 
 
-@pytest.mark.parametrize(
-    ("spec", "reason", "words"),
-    [
-        ({"task": "the impossible"}, "AgentGaveUp", "cannot be done"),
-        ({"task": "x", "persona": "nobody"}, "UnknownPersona", "choose one of: acceptance"),
-        ({"task": "x", "model": "no-such-model"}, "UnknownModel", "no-such-model"),
-        ({"task": "x", "repository": "acme/nothing"}, "AppNotInstalled", "acme/nothing"),
-        ({"task": "x", "base": "no-such-branch"}, "BaseNotFound", "set spec.base"),
-        ({"issue": 99}, "TaskNotFound", "no issue or pull request 99"),
-        ({"task": "add subtracts", "budget": {"steps": 1}}, "StepBudgetExceeded", "spec.budget.steps"),
-        ({"task": "add subtracts", "budget": {"tokens": 100}}, "TokenBudgetExceeded", "spec.budget.tokens"),
-        ({"task": "add subtracts", "budget": {"dollars": "0.0001"}}, "MoneyBudgetExceeded", "spec.budget.dollars"),
-    ],
-)
+@pytest.fixture(scope="module")
+def impossible(kube: Kube, hub: StandIns) -> Iterator[str]:
+    """A namespace with all runs that cannot be done, each called by its reason; they are under way side by side."""
+    with kube.namespace("run", RESTRICTED) as place:
+        for spec, reason, _ in IMPOSSIBLE:
+            create(kube, place, reason.lower(), {"repository": "acme/sums", **spec})
+        yield place
+
+
+@pytest.mark.xdist_group("impossible")
+@pytest.mark.parametrize(("reason", "words"), [(reason, words) for _, reason, words in IMPOSSIBLE])
 def test_what_cannot_be_done_ends_with_a_reason_and_a_remedy(
-    kube: Kube, hub: StandIns, place: str, spec: Manifest, reason: str, words: str
+    kube: Kube, impossible: str, reason: str, words: str
 ) -> None:
-    status = ended(kube, place, "bad", {"repository": "acme/sums", **spec})
+    status = end_of(kube, impossible, reason.lower())
     assert status["phase"] == "Failed"
     assert told(status, "Finished")[0] == reason, status
     assert words in told(status, "Finished")[1]
 
 
+@pytest.mark.alone
 def test_the_gateway_and_the_operator_come_back_and_the_run_goes_on(kube: Kube, hub: StandIns, place: str) -> None:
     spec = {"repository": "acme/sums", "task": "add subtracts, while everything is killed"}
     create(kube, place, "killed", spec)
@@ -133,3 +149,25 @@ def test_a_run_that_is_cancelled_ends_and_its_pod_goes(kube: Kube, hub: StandIns
     assert not kube.list("Pod", place)
     kube.patch("CodeRun", "held", place, {"spec": {"cancel": True}})
     until("the run to be cancelled", lambda: phase("Cancelled"), seconds=60)
+
+
+def test_the_doctor_really_calls_what_is_outside(cluster: ClusterRecord, hub: StandIns) -> None:
+    found = {each["name"]: each for each in json.loads(pressplay("doctor", "-o", "json", env=at(cluster)))}
+    assert found["GitHub as default"]["state"] == "ok", found
+    assert "acme" in found["GitHub as default"]["detail"]
+    assert found["model"]["state"] == "ok", found
+    assert "takes the key" in found["model"]["detail"]
+    assert [found[name]["state"] for name in ("quarantine", "ledger")] == ["ok", "ok"]
+
+
+def test_the_operator_counts_how_runs_end(kube: Kube, hub: StandIns, place: str) -> None:
+    ended(kube, place, "add", {"repository": "acme/sums", "task": "the impossible"})
+    with kube.forward(SYSTEM, "deployment/pressplay-operator", 8082) as port:
+        measures = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    counted = 'pressplay_operator_runs_finished_total{kind="CodeRun",reason="AgentGaveUp"}'
+    assert counted in measures, measures
+
+
+def at(cluster: ClusterRecord) -> dict[str, str]:
+    """The variables by which a user's commands find the cluster."""
+    return {"KUBECONFIG": str(cluster.kubeconfig)}

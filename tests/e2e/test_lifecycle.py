@@ -1,76 +1,37 @@
-"""Clusters come up from wherever they were left, side by side, and go without leaving anything.
+"""Clusters come up after everything was killed and go without leaving anything; `up` changes nothing where all is well.
 
-These tests come last. They share a second cluster, and kill the first one once, at the end.
+These tests come last: they kill both clusters.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from localkube import state
-from localkube.errors import CommandFailed
 from localkube.paths import state_dir
 from localkube.providers.kind import KindCluster
 from localkube.state import ClusterRecord
-from tests.e2e.support.commands import answer, pressplay, refused
-from tests.e2e.support.faults import cut_off, engine, kill_engine, kill_everything, node_started
+from tests.e2e.support.commands import answer, pressplay
+from tests.e2e.support.faults import engine, kill_engine, kill_everything, node_started
 from tests.e2e.support.kube import OURS, Kube, Manifest
+from tests.e2e.support.second import BARE_UP, CLUSTER_WIDE, OUTSIDE, SECOND, WRITTEN, called, is_up, remove
 from tests.e2e.support.waiting import until
 
-SECOND = "second"
-OUTSIDE = "outside"
-BARE_UP = ("cluster", "up", "--yes", "--name", SECOND, "--without", "argo", "--without", "argo-events")
-NOBODY_AGREES = {"CI": "", "YES": ""}
+pytestmark = pytest.mark.last
 
-# Ours in a cluster: what `up` writes, and what runs because of it.
+# Where ours is in a cluster.
 SYSTEM = ("kube-system", "argo", "argo-events", "local-path-storage")
-WRITTEN = ("ConfigMap", "Secret", "Service", "ServiceAccount", "Role", "RoleBinding", "Deployment", "StatefulSet")
-CLUSTER_WIDE = (
-    "Namespace",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "CustomResourceDefinition",
-    "StorageClass",
-    "PriorityClass",
-)
-VOLUMES = ("PersistentVolumeClaim", "PersistentVolume")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def tidy(cluster: ClusterRecord) -> Iterator[None]:
-    """No second cluster before and after, whatever an interrupted run left."""
+    """No second cluster afterwards."""
     remove(OUTSIDE)
-    remove(SECOND)
     yield
-    remove(OUTSIDE)
     remove(SECOND)
-
-
-def remove(name: str) -> None:
-    if state.find(name):
-        pressplay("cluster", "down", "--yes", "--name", name)
-
-
-@pytest.fixture
-def second(cluster: ClusterRecord) -> ClusterRecord:
-    """Another cluster, without Argo; made by the first test that asks for it."""
-    pressplay(*BARE_UP)
-    return state.require(SECOND)
-
-
-@pytest.fixture
-def second_kube(second: ClusterRecord) -> Iterator[Kube]:
-    kube = Kube(second)
-    yield kube
-    kube.close()
-
-
-def is_up(name: str) -> bool:
-    return answer("cluster", "status", "--name", name).code == 0
 
 
 def test_up_a_second_time_changes_nothing(cluster: ClusterRecord, kube: Kube) -> None:
@@ -98,10 +59,6 @@ def is_a_tests(one: Manifest) -> bool:
     return OURS.items() <= labels.items()
 
 
-def called(one: Manifest) -> str:
-    return f"{one['kind']} {one['metadata'].get('namespace', '')}/{one['metadata']['name']}"
-
-
 def last_written(one: Manifest) -> tuple[str, int | str]:
     """Its generation where it has one: a workload's status is written without anybody changing the workload."""
     meta = one["metadata"]
@@ -110,76 +67,6 @@ def last_written(one: Manifest) -> tuple[str, int | str]:
 
 def started(pod: Manifest) -> list[tuple[str, str]]:
     return [(one.get("containerID", ""), str(one["state"])) for one in pod["status"].get("containerStatuses", [])]
-
-
-def node_is_there() -> bool:
-    return SECOND in engine().run("ps", "--all", "--format", '{{.Label "io.x-k8s.kind.cluster"}}').split()
-
-
-def control_plane_is_half_made() -> bool:
-    with suppress(CommandFailed):  # the node is not there yet, or the file
-        engine().run("exec", f"{SECOND}-control-plane", "test", "-e", "/etc/kubernetes/manifests/kube-apiserver.yaml")
-        return True
-    return False
-
-
-@pytest.mark.parametrize(
-    ("what", "when"),
-    [("the node to be there", node_is_there), ("the control plane to be half made", control_plane_is_half_made)],
-)
-def test_up_works_after_it_was_cut_off(what: str, when: Callable[[], bool]) -> None:
-    remove(SECOND)
-    cut_off(*BARE_UP, when=when, what=what)
-    assert not is_up(SECOND)
-    pressplay(*BARE_UP)
-    assert is_up(SECOND)
-
-
-def test_two_at_once_do_not_work_on_the_same_cluster(second: ClusterRecord) -> None:
-    with state.exclusive(SECOND):
-        assert "another process is working on cluster 'second'" in refused(*BARE_UP)
-
-
-def test_two_clusters_live_side_by_side(kube: Kube, second_kube: Kube) -> None:
-    assert is_up(kube.record.name)
-    assert is_up(SECOND)
-    assert [node["metadata"]["name"] for node in kube.list("Node")] == [f"{kube.record.name}-control-plane"]
-    assert [node["metadata"]["name"] for node in second_kube.list("Node")] == [f"{SECOND}-control-plane"]
-    with kube.namespace("mine") as mine:
-        assert second_kube.find("Namespace", mine) is None
-
-
-def test_nothing_is_installed_into_an_existing_cluster_without_consent(second_kube: Kube) -> None:
-    told = {"KUBECONFIG": str(second_kube.record.kubeconfig), **NOBODY_AGREES}
-    said = refused("cluster", "up", "--provider", "existing", "--name", OUTSIDE, env=told)
-    assert "install Argo Workflows" in said
-    assert "--yes" in said
-    assert second_kube.find("Namespace", "argo") is None
-    assert state.find(OUTSIDE) is None
-
-
-def test_argo_is_installed_into_an_existing_cluster_and_taken_off_again(second_kube: Kube) -> None:
-    theirs = second_kube.record.kubeconfig
-    before, unwritten = names(second_kube), theirs.read_bytes()
-    env = {"KUBECONFIG": str(theirs)}
-    up = ("cluster", "up", "--yes", "--provider", "existing", "--name", OUTSIDE)
-    cut_off(*up, env=env, when=lambda: second_kube.find("Namespace", "argo"), what="Argo to be half installed")
-    pressplay(*up, env=env)
-    assert is_up(OUTSIDE)
-    assert names(second_kube) > before
-    pressplay("cluster", "down", "--yes", "--name", OUTSIDE)
-    # A volume goes after its claim, when the provisioner gets to it.
-    until("nothing of Argo to be left", lambda: names(second_kube) == before, seconds=60,
-          seen=lambda: names(second_kube) ^ before)  # fmt: skip
-    assert is_up(SECOND)
-    assert theirs.read_bytes() == unwritten
-    assert state.find(OUTSIDE) is None
-
-
-def names(kube: Kube) -> set[str]:
-    """What is in the cluster, the objects that Kubernetes itself puts into each namespace included."""
-    listed = [one for kind in (*CLUSTER_WIDE, *WRITTEN, *VOLUMES) for one in kube.list(kind)]
-    return {called(one) for one in listed}
 
 
 def test_up_works_after_the_engine_was_killed_and_containers_have_gone_on(second: ClusterRecord) -> None:

@@ -123,6 +123,17 @@ def at_work(kube: Kube, place: str, pod: str, command: str) -> bool:
     return command in said
 
 
+def await_command(kube: Kube, place: str, run: str, command: str) -> str:
+    """Wait until a run's agent is in a command that lasts; answers the pod's name."""
+
+    def look() -> str:
+        pod = pod_of(kube, place)
+        name = str(pod["metadata"]["name"]) if pod else ""
+        return name if name and at_work(kube, place, name, command) else ""
+
+    return until(f"{command} to run", look, seconds=90, seen=lambda: status_of(kube, place, run))
+
+
 def test_two_runs_at_once_make_two_pull_requests(kube: Kube, hub: StandIns, place: str) -> None:
     for name in ("one", "two"):
         create(kube, place, name, spec("mend it"))
@@ -134,13 +145,7 @@ def test_two_runs_at_once_make_two_pull_requests(kube: Kube, hub: StandIns, plac
 
 def test_a_run_whose_pod_is_killed_goes_on_with_what_was_done(kube: Kube, hub: StandIns, place: str) -> None:
     create(kube, place, "slow", spec("mend it, and be killed on the way"))
-
-    def sleeping() -> str:
-        pod = pod_of(kube, place)
-        name = str(pod["metadata"]["name"]) if pod else ""
-        return name if name and at_work(kube, place, name, "sleep 280") else ""
-
-    pod = until("the second command", sleeping, seconds=90, seen=lambda: status_of(kube, place, "slow"))
+    pod = await_command(kube, place, "slow", "sleep 280")
     kube.delete("Pod", pod, place, grace=0)
     status = end_of(kube, place, "slow", seconds=200)
     assert status["phase"] == "Succeeded", status
@@ -160,10 +165,20 @@ def test_a_run_that_is_deleted_takes_its_pod_along_and_makes_nothing(kube: Kube,
 
 def test_a_cancelled_run_ends_while_its_command_runs(kube: Kube, hub: StandIns, place: str) -> None:
     create(kube, place, "held", spec("wait for ever"))
+    await_command(kube, place, "held", "sleep 280")
+    kube.patch("CodeRun", "held", place, {"spec": {"cancel": True}})
+    assert end_of(kube, place, "held", seconds=60)["phase"] == "Cancelled"
+    until("its pod to be gone", lambda: not kube.list("Pod", place), seconds=60)
+
+
+def test_a_run_that_is_cancelled_in_the_moment_in_which_its_pod_is_there_ends_with_it(
+    kube: Kube, hub: StandIns, place: str
+) -> None:
+    create(kube, place, "held", spec("wait for ever"))
     until("the pod", lambda: pod_of(kube, place), seconds=60)
     kube.patch("CodeRun", "held", place, {"spec": {"cancel": True}})
     assert end_of(kube, place, "held", seconds=60)["phase"] == "Cancelled"
-    until("its pod to be gone", lambda: pod_of(kube, place) is None, seconds=60)
+    until("its pod to be gone", lambda: not kube.list("Pod", place), seconds=60)
 
 
 def test_a_finished_run_goes_when_its_time_is_over(kube: Kube, hub: StandIns, place: str) -> None:
@@ -201,6 +216,7 @@ def test_an_image_without_git_is_named(kube: Kube, hub: StandIns, place: str, ba
     assert "spec.workbench.image" in message
 
 
+@pytest.mark.alone
 def test_a_key_that_the_vendor_refuses_ends_the_run_with_the_remedy(kube: Kube, hub: StandIns, place: str) -> None:
     hub.model_fault({"status": 401, "count": 1})
     status = ended(kube, place, "key", spec("mend it"))
@@ -209,11 +225,13 @@ def test_a_key_that_the_vendor_refuses_ends_the_run_with_the_remedy(kube: Kube, 
     assert "pressplay-llm" in message
 
 
+@pytest.mark.alone
 def test_a_vendor_that_is_overloaded_is_asked_again(kube: Kube, hub: StandIns, place: str) -> None:
     hub.model_fault({"status": 529, "count": 2})
     assert ended(kube, place, "busy", spec("mend it"))["phase"] == "Succeeded"
 
 
+@pytest.mark.alone
 def test_a_lost_answer_of_github_makes_no_second_pull_request(kube: Kube, hub: StandIns, place: str) -> None:
     hub.hub("POST", "/_hub/faults", {"match": "POST .*/pulls$", "drop": True})
     before = len(hub.hub("GET", f"/api/v3/repos/{REPOSITORY}/pulls?state=all&per_page=100"))
@@ -222,6 +240,7 @@ def test_a_lost_answer_of_github_makes_no_second_pull_request(kube: Kube, hub: S
     assert len(hub.hub("GET", f"/api/v3/repos/{REPOSITORY}/pulls?state=all&per_page=100")) == before + 1
 
 
+@pytest.mark.alone
 def test_of_two_operators_one_is_at_work_and_the_other_takes_over(kube: Kube, hub: StandIns, place: str) -> None:
     with kube.scaled("Deployment", "pressplay-operator", SYSTEM, 2):
         create(kube, place, "first", spec("mend it"))

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from localdemo.picture import CHROMIUM_FLAGS, FIRST_SIGHT_MS, chromium, log_in
 from localkube import cluster as clusters
 from localkube.state import ClusterRecord
 from tests.e2e.support import argo
-from tests.e2e.support.browser import CHROMIUM_FLAGS, chromium
 
-# The whole page, scripts included, comes over the port of the node.
-FIRST_SIGHT_MS = 60_000
+# One workflow that has ended serves both files.
+pytestmark = pytest.mark.xdist_group("argo")
 
 
 @pytest.fixture
@@ -32,11 +32,7 @@ def test_the_ui_shows_the_dag_to_whoever_logs_in_with_the_token(
     cluster: ClusterRecord, finished: argo.Run, page: Page, artifacts: Path
 ) -> None:
     address, token = clusters.ui(cluster)
-    page.goto(f"{address}/login")
-    by_token = page.locator(".columns", has=page.locator("textarea"))
-    by_token.locator("textarea").fill(f"Bearer {token}")
-    by_token.get_by_role("link", name="Login").click()
-    page.wait_for_url("**/workflows**")
+    log_in(page, address, token)
     page.goto(f"{address}/workflows/{finished.namespace}/{finished.name}?tab=workflow")
     graph = page.locator(".workflow-details__graph-container")
     for node in ("measure", "record", "gate", "report"):

@@ -12,6 +12,9 @@ from tests.e2e.support.kube import Kube, is_ready
 from tests.e2e.support.waiting import until
 from tests.e2e.support.webhooks import Delivery, Pipeline, example, passed_on
 
+# One EventSource, Sensor and receiver serve all of them.
+pytestmark = pytest.mark.xdist_group("webhooks")
+
 FIVE_MEGABYTES = 5 * 1024 * 1024
 
 

@@ -5,6 +5,7 @@ Where a change is meant: `GOLDEN=write pytest tests/golden/test_chart_rendering.
 
 from __future__ import annotations
 
+import base64
 import functools
 import os
 import shutil
@@ -17,6 +18,7 @@ import yaml
 
 from localkube import tools
 from localkube.errors import LocalKubeError
+from pressplay.policy.cluster import load
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "pressplay"
@@ -26,6 +28,7 @@ KUBERNETES = "1.34.4"
 CASES: dict[str, dict[str, Any]] = {
     "defaults": {},
     "namespaced": {"watchNamespaces": ["team-a", "team-b"], "operator": {"replicas": 2}},
+    "flows": {"flows": {"enabled": True, "namespace": "flows", "limits": {"runs": 3}}},
     "everything": {
         "images": {
             "registry": "images.example.com/mirror/",
@@ -47,11 +50,31 @@ CASES: dict[str, dict[str, Any]] = {
             "apps": [{"name": "clippy", "existingSecret": "clippy-app"}],
         },
         "llm": {"provider": "openai", "model": "a,b", "baseUrl": "http://models.example.com:8090/v1", "rateLimit": 50},
-        "policy": {"repositories": ["octo/*"]},
+        "policy": {"tenants": [{"namespaces": ["team-a"], "repositories": ["octo/*"], "maxDollars": 5}]},
         "proxy": {"https": "http://squid.example.com:3128", "noProxy": "example.internal"},
         "caBundle": {"pem": "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"},
         "metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
         "networkPolicy": {"runNamespaces": ["team-a"], "runEgress": [{"ports": [{"port": 443}]}]},
+    },
+    "events": {
+        "events": {
+            "mode": "webhook",
+            "eventBusName": "team-bus",
+            "name": "team",
+            "webhookSecret": "of-the-app",
+            "tokenSecret": "of-the-sensor",
+            "port": 12001,
+            "resources": {"requests": {"memory": "80Mi"}, "limits": {"memory": "700Mi"}},
+            "nodeSelector": {"pool": "system"},
+            "tolerations": [{"key": "agents", "operator": "Exists"}],
+            "ingress": {
+                "enabled": True,
+                "className": "nginx",
+                "host": "hooks.example.com",
+                "tlsSecret": "hooks-tls",
+                "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "25m"},
+            },
+        },
     },
 }
 
@@ -67,6 +90,8 @@ def helm() -> str:
 
 def template(values: dict[str, Any], *words: str) -> str:
     where = ["pressplay", str(CHART), "--namespace=pressplay-system", f"--kube-version={KUBERNETES}"]
+    if values.get("events", {}).get("mode") == "webhook":
+        words = ("--api-versions=argoproj.io/v1alpha1/Sensor", *words)
     code, out, err = run_helm("template", *where, "--values=-", *words, stdin=yaml.safe_dump(values))
     assert code == 0, err
     return out
@@ -100,8 +125,10 @@ def container(documents: list[dict[str, Any]], deployment: str, name: str) -> di
 @pytest.mark.parametrize("case", CASES)
 def test_manifests_are_what_was_agreed(case: str) -> None:
     golden = GOLDEN / f"{case}.yaml"
-    # The definitions have a golden file of their own.
-    documents = [each for each in rendered(case) if each["kind"] != "CustomResourceDefinition"]
+    # Definitions and templates have files of their own.
+    documents = [
+        each for each in rendered(case) if each["kind"] not in ("CustomResourceDefinition", "WorkflowTemplate")
+    ]
     text = yaml.safe_dump_all(documents, sort_keys=True, width=120)
     if os.environ.get("GOLDEN") == "write":
         golden.write_text(text)
@@ -200,6 +227,52 @@ def test_without_token_review_there_is_no_cluster_role_at_all() -> None:
     assert "ClusterRole" not in text
 
 
+def test_flows_are_installed_as_they_were_generated_in_their_namespace() -> None:
+    installed = {each["metadata"]["name"]: each for each in of(rendered("flows"), "WorkflowTemplate")}
+    generated = [yaml.safe_load(file.read_text()) for file in (CHART / "files" / "workflow-templates").glob("*.yaml")]
+    assert len(generated) == len(installed) > 9
+    for each in generated:
+        made = installed[each["metadata"]["name"]]
+        assert made["spec"] == each["spec"]
+        assert made["metadata"]["namespace"] == "flows"
+        assert made["metadata"]["annotations"] == each["metadata"]["annotations"]
+        assert made["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
+
+
+def test_every_limit_that_a_template_refers_to_is_there() -> None:
+    documents = rendered("flows")
+    [limits] = of(documents, "ConfigMap", "pressplay-limits")
+    assert limits["data"]["runs"] == "3"
+    asked = {
+        (semaphore["configMapKeyRef"]["name"], semaphore["configMapKeyRef"]["key"])
+        for template in of(documents, "WorkflowTemplate")
+        for part in (template["spec"], *template["spec"]["templates"])
+        for semaphore in part.get("synchronization", {}).get("semaphores", [])
+    }
+    assert asked == {("pressplay-limits", key) for key in limits["data"]}
+
+
+def test_runs_of_flows_are_kept_from_the_network_as_others_are() -> None:
+    places = {each["metadata"]["namespace"] for each in of(rendered("flows"), "NetworkPolicy", "pressplay-runs")}
+    assert places == {"default", "flows"}
+
+
+def test_without_argo_there_is_nothing_of_argo() -> None:
+    assert "argoproj" not in template({})
+
+
+def test_nobody_touches_workflows_outside_of_the_namespace_of_flows() -> None:
+    may = {
+        (role["kind"], role["metadata"].get("namespace"), role["metadata"]["name"]): sorted(
+            verb for group, resource, verb in rules(role) if (group, resource) == ("argoproj.io", "workflows")
+        )
+        for role in of(rendered("flows"), "Role") + of(rendered("flows"), "ClusterRole")
+    }
+    assert {place: verbs for place, verbs in may.items() if verbs} == {
+        ("Role", "flows", "pressplay-operator-flows"): ["create", "get", "list", "patch", "update", "watch"]
+    }
+
+
 def test_definitions_and_the_ledger_survive_an_uninstall() -> None:
     kept = of(rendered("defaults"), "CustomResourceDefinition") + of(rendered("defaults"), "PersistentVolumeClaim")
     assert all(each["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep" for each in kept)
@@ -222,6 +295,86 @@ def test_runs_reach_the_gateway_names_and_what_is_allowed_besides() -> None:
     assert more["spec"]["egress"][2] == {"ports": [{"port": 443}]}
 
 
+def sent_with(sensor: dict[str, Any]) -> list[dict[str, Any]]:
+    [trigger] = sensor["spec"]["triggers"]
+    return [each["template"]["http"] for each in (trigger, trigger["dlqTrigger"])]
+
+
+def test_events_reach_the_inbox_with_the_secrets_and_on_the_bus_that_the_values_name() -> None:
+    documents = rendered("events")
+    [source], [sensor] = of(documents, "EventSource"), of(documents, "Sensor")
+    github = source["spec"]["github"]["app"]
+    assert github["webhookSecret"] == {"name": "of-the-app", "key": "secret"}
+    assert github["webhook"]["port"] == "12001"
+    assert source["spec"]["service"]["ports"] == [{"port": 12001, "targetPort": 12001}]
+    assert {each["spec"]["eventBusName"] for each in (source, sensor)} == {"team-bus"}
+    assert (source["metadata"]["name"], sensor["metadata"]["name"]) == ("team-github", "team-inbox")
+    assert {each["eventSourceName"] for each in sensor["spec"]["dependencies"]} == {"team-github"}
+    for http in sent_with(sensor):
+        (header,) = http["secureHeaders"]
+        assert header["valueFrom"]["secretKeyRef"] == {"name": "of-the-sensor", "key": "token"}
+    [volume] = [each for each in pod(documents, "pressplay-gateway")["volumes"] if each["name"] == "events-token"]
+    assert volume["secret"]["secretName"] == "of-the-sensor"
+    assert not of(documents, "Secret")
+
+
+def test_the_pods_of_argo_events_satisfy_the_restricted_standard_and_have_limits() -> None:
+    for built in of(rendered("events"), "EventSource") + of(rendered("events"), "Sensor"):
+        spec = built["spec"]["template"]
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        context = spec["container"]["securityContext"]
+        assert (context["allowPrivilegeEscalation"], context["capabilities"]) == (False, {"drop": ["ALL"]})
+        assert spec["container"]["resources"]["limits"]["memory"] == "700Mi"
+        assert spec["nodeSelector"] == {"pool": "system"}
+
+
+def test_only_sensors_reach_the_inbox() -> None:
+    [gateway] = of(rendered("events"), "NetworkPolicy", "pressplay-gateway")
+    [rule] = [each for each in gateway["spec"]["ingress"] if {"port": 8083} in each["ports"]]
+    [peer] = rule["from"]
+    labels = peer["podSelector"]["matchLabels"]
+    [sensor] = of(rendered("events"), "Sensor")
+    assert labels.items() <= sensor["spec"]["template"]["metadata"]["labels"].items()
+    assert "namespaceSelector" not in peer
+    [closed] = of(rendered("defaults"), "NetworkPolicy", "pressplay-gateway")
+    assert not [each for each in closed["spec"]["ingress"] if {"port": 8083} in each["ports"]]
+
+
+def test_the_ingress_leads_to_the_service_that_argo_events_makes() -> None:
+    [ingress], [source] = of(rendered("events"), "Ingress"), of(rendered("events"), "EventSource")
+    [rule] = ingress["spec"]["rules"]
+    [path] = rule["http"]["paths"]
+    assert path["backend"]["service"]["name"] == f"{source['metadata']['name']}-eventsource-svc"
+    assert path["path"] == source["spec"]["github"]["app"]["webhook"]["endpoint"]
+
+
+def test_what_the_sensor_brings_is_made_where_nobody_gave_it() -> None:
+    documents = [each for each in yaml.safe_load_all(template({"events": {"mode": "webhook"}})) if each]
+    [secret] = of(documents, "Secret")
+    assert secret["metadata"]["name"] == "pressplay-events"
+    assert len(base64.b64decode(secret["data"]["token"])) == 40
+
+
+def test_nothing_of_argo_events_is_there_unless_webhooks_are_wanted() -> None:
+    for mode in ("off", False, "poll"):
+        documents = [each for each in yaml.safe_load_all(template({"events": {"mode": mode}})) if each]
+        assert not of(documents, "EventSource") + of(documents, "Sensor") + of(documents, "Secret")
+        [variable] = [
+            each
+            for each in container(documents, "pressplay-gateway", "gateway")["env"]
+            if each["name"] == "PRESSPLAY_EVENTS_MODE"
+        ]
+        assert variable["value"] == (mode or "off")
+
+
+def test_a_cluster_without_argo_events_is_told_so() -> None:
+    where = ["pressplay", str(CHART), f"--kube-version={KUBERNETES}", "--set=events.mode=webhook"]
+    code, _, err = run_helm("template", *where)
+    assert code
+    assert "needs Argo Events" in err
+
+
 def test_a_half_given_app_is_refused_in_words() -> None:
     with pytest.raises(AssertionError, match="belong together"):
         template({"github": {"appId": "1"}})
@@ -235,3 +388,13 @@ def test_a_wrong_name_is_refused_by_the_schema() -> None:
 def test_the_chart_has_no_fault_that_helm_knows() -> None:
     code, out, _ = run_helm("lint", "--strict", str(CHART))
     assert code == 0, out
+
+
+def test_the_policy_of_the_values_is_one_that_the_gateway_takes(tmp_path: Path) -> None:
+    (told,) = of(rendered("everything"), "ConfigMap", "pressplay-policy")
+    file = tmp_path / "policy.yaml"
+    file.write_text(told["data"]["policy.yaml"])
+    tenant = load(file).tenant("team-a")
+    assert tenant is not None
+    assert tenant.repositories == ("octo/*",)
+    assert load(file).tenant("team-b") is None

@@ -104,6 +104,14 @@ def test_the_executor_is_configured_as_json_which_the_controller_reads(workflows
     assert "runAsUser" not in executor["securityContext"]
 
 
+def test_flows_do_not_wait_for_the_controller(workflows: list[Manifest]) -> None:
+    """Both by upstream's settings are seconds between two steps; measured in docs/performance.md."""
+    config = find(argo.manifests(workflows), "ConfigMap", "workflow-controller-configmap")
+    assert json.loads(config["data"]["synchronization"])["semaphoreLimitCacheSeconds"] >= 1
+    controller = only_container(find(argo.manifests(workflows), "Deployment", "workflow-controller"))
+    assert {"name": "DEFAULT_REQUEUE_TIME", "value": "100ms"} in controller["env"]
+
+
 def test_the_ui_has_a_port_on_the_node_only_where_one_is_wished(workflows: list[Manifest]) -> None:
     service = find(argo.manifests(workflows, ui_node_port=30123), "Service", "argo-ui")
     assert service["spec"]["ports"][0]["nodePort"] == 30123

@@ -84,7 +84,13 @@ def test_the_reference_names_every_value_with_its_default() -> None:
         ({"caBundle": {"pem": "x"}}, "caBundle.pem"),
         ({"gateway": {"ledger": {"url": "mysql://x"}}}, "gateway.ledger.url"),
         ({"gateway": {"persistence": {"size": "ten"}}}, "gateway.persistence.size"),
+        ({"events": {"mode": "push"}}, "events.mode"),
+        ({"events": {"port": "12000"}}, "events.port"),
+        ({"events": {"webhookSecret": ""}}, "events.webhookSecret"),
         ({"metrics": {"serviceMonitor": {"interval": "30"}}}, "metrics.serviceMonitor.interval"),
+        ({"flows": {"limits": {"runs": 0}}}, "flows.limits.runs"),
+        ({"flows": {"limits": {"pr-flows": 5}}}, "flows.limits"),
+        ({"flows": {"namespace": "Team"}}, "flows.namespace"),
     ],
 )
 def test_wrong_values_are_refused_where_they_stand(changes: dict[str, Any], where: str) -> None:
@@ -98,6 +104,8 @@ def test_wrong_values_are_refused_where_they_stand(changes: dict[str, Any], wher
         {"llm": {"rateLimit": 50, "timeout": 90.5, "model": "a,b"}},
         {"llm": {"rateLimit": "50"}},
         {"github": {"appId": 12345}},
+        {"events": {"mode": False}},
+        {"events": {"mode": "webhook"}},
         {"gateway": {"ledger": {"url": "postgresql+psycopg://u:p@db/pressplay"}}},
         {"global": {"anything": 1}},
         {"operator": {"resources": {"limits": {"memory": "1Gi", "example.com/gpu": 1}}}},

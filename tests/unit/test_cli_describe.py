@@ -64,6 +64,11 @@ def test_a_failed_run_tells_why_and_where_its_work_is() -> None:
     assert any("backup/auto-save-1" in line for line in ending(failed))
 
 
+def test_a_run_that_was_refused_has_taken_no_time() -> None:
+    refused = run(condition("Finished", "UnknownPersona", message="there is none"), phase="Failed")
+    assert ending(refused)[0] == "fix failed (UnknownPersona) before it began"
+
+
 def test_a_run_that_nobody_looks_at_leads_to_the_doctor() -> None:
     assert "no operator has looked at it for 5m" in why_now(run(), NOW)[0]
     assert "pressplay doctor" in why_now(run(), NOW)[1]

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
-from pressplay.cli.app_client import convert, installations, sign, who
+from pressplay.cli.app_client import NewApp, convert, installations, sign, who
 from pressplay.cli.app_manifest import PERMISSIONS, Host, build_manifest, lacking
 from pressplay.cli.app_server import ManifestServer
-from pressplay.cli.github import choose_host, told
+from pressplay.cli.github import build_secrets, choose_host, told
 from pressplay.cli.main import cli
 
 NOW = 1_900_000_000.0
@@ -133,6 +133,15 @@ def test_an_app_is_taken_over_for_its_code(github: Stand) -> None:
         assert (app.id, app.slug, app.pem, app.webhook_secret) == (7, "mine", "PEM", "")
         with pytest.raises(click.ClickException, match="GitHub says 404: Not Found"):
             convert(http, api(github), "used")
+
+
+def test_the_webhook_s_secret_stands_in_another_secret_than_the_key() -> None:
+    app = NewApp(7, "mine", "https://github.com/apps/mine", "PEM", "of-the-webhook")
+    key, webhook = build_secrets("system", "the-app", app)
+    assert key["metadata"]["name"] == "the-app"
+    assert key["stringData"] == {"app-id": "7", "private-key.pem": "PEM", "slug": "mine"}
+    assert (webhook["metadata"]["name"], webhook["stringData"]) == ("pressplay-webhook", {"secret": "of-the-webhook"})
+    assert len(build_secrets("system", "the-app", NewApp(7, "mine", "", "PEM", ""))) == 1
 
 
 def test_requests_are_signed_so_that_github_can_check_them(github: Stand, key: rsa.RSAPrivateKey) -> None:

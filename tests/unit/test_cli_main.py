@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -59,3 +60,27 @@ def test_python_m_pressplay_is_the_same_command_and_its_exit_code_is_kept() -> N
     bad = subprocess.run([sys.executable, "-m", "pressplay", "nothing"], capture_output=True, text=True, check=False)
     assert bad.returncode == 2
     assert "Traceback" not in bad.stderr
+
+
+@pytest.mark.parametrize("namespace", ["a/b", "a\nb", "../x", "Team", "é", "x" * 64])
+def test_what_is_no_name_of_a_namespace_is_refused_by_name_before_anybody_is_asked(namespace: str) -> None:
+    told = CliRunner().invoke(cli, ["get", "-n", namespace], env={"KUBECONFIG": "/nonexistent/kubeconfig"})
+    assert told.exit_code == 2
+    assert "'-n' / '--namespace'" in told.output
+    assert "no name of a namespace" in told.output
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{", "\0"])
+def test_what_is_no_recorded_webhook_is_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "hook.json"
+    file.write_text(text)
+    told = CliRunner().invoke(cli, ["simulate", str(file)])
+    assert told.exit_code == 1
+    assert f"{file} is no JSON" in told.output
+
+
+def test_a_recording_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "gone.json").symlink_to(tmp_path / "nowhere")
+    told = CliRunner().invoke(cli, ["simulate", str(tmp_path)])
+    assert told.exit_code == 1
+    assert "gone.json cannot be read" in told.output

@@ -74,6 +74,7 @@ def test_a_name_is_taken_as_it_is() -> None:
     [
         ({}, "there is no task"),
         ({"task": "x", "issue": 1}, "the task is said in 2 ways"),
+        ({"issue": 1, "pr": 2}, "the task is said in 2 ways"),
         ({"task": "x", "repo": "no-owner"}, "--repo 'no-owner' is wrong"),
         ({"task": "x", "persona": "Rex!"}, "--persona 'Rex!' is wrong"),
         ({"task": "x", "budgets": ("much",)}, "--budget 'much' is no amount"),
@@ -147,3 +148,4 @@ def test_without_a_cluster_one_line_says_so_and_one_what_to_do() -> None:
     assert called.exit_code == 1
     assert "there is no kubeconfig at /nonexistent/kubeconfig" in called.stderr
     assert "KUBECONFIG" in called.stderr.splitlines()[1]
+    assert 'eval "$(pressplay cluster env)"' in called.stderr.splitlines()[1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from localhub.model.scripts import parse
 from localhub.model.server import Fault, Vendor
 from pressplay.gateway.answers import HANDLERS
 from pressplay.gateway.auth import POD_NAME, POD_UID, Authenticator
+from pressplay.gateway.metrics import Metrics
 from pressplay.gateway.model.routes import ModelCalls
 from pressplay.gateway.plan import Plan
 from pressplay.gateway.signer.apps import Apps
@@ -34,6 +36,7 @@ from pressplay.gateway.signer.client import Signer
 from pressplay.gateway.signer.server import application
 from pressplay.github.app import AppClient
 from pressplay.kube.reader import TokenOwner
+from pressplay.ledger.calls import Limits
 from pressplay.ledger.store import Ledger
 from pressplay.llm import catalogue
 from pressplay.llm.config import SettingsSource
@@ -130,7 +133,9 @@ def route(folder: Path, wire: str, model: str, **limits: int) -> Iterator[Route]
         socket = folder / "signer.sock"
         with served(keys, github, vendors, uds=str(socket)):
             signer = Signer(socket)
-            calls = ModelCalls(Authenticator(cluster, ledger), ledger, signer, catalogue.load(), sleep=at_once)
+            calls = ModelCalls(
+                Authenticator(cluster, ledger), ledger, signer, catalogue.load(), Metrics(), sleep=at_once
+            )
             with served(Starlette(routes=[*calls.routes()], exception_handlers=HANDLERS), signer) as address:
                 yield Route(address, vendor, ledger, cluster)
     ledger.close()
@@ -213,6 +218,19 @@ def test_what_would_reach_beyond_the_model_is_refused_by_name(claude: Route, mor
     assert not claude.vendor.requests
 
 
+@pytest.mark.parametrize("debug", ["true", ""])
+def test_each_call_is_logged_where_that_is_asked_for_and_never_its_key_or_text(
+    claude: Route, tmp_path: Path, caplog: pytest.LogCaptureFixture, debug: str
+) -> None:
+    (tmp_path / "llm" / "LLM_DEBUG").write_text(debug)
+    with caplog.at_level(logging.INFO, "pressplay.gateway.signer"):
+        assert claude.post("/v1/messages", message()).status_code == 200
+    lines = [each for each in caplog.messages if "answered 200 after" in each]
+    assert len(lines) == (1 if debug else 0)
+    assert KEY not in caplog.text
+    assert "hello" not in "".join(lines)
+
+
 def test_another_model_than_the_run_s_is_refused(claude: Route) -> None:
     answer = claude.post("/v1/messages", message(model="claude-opus-5-5"))
     assert answer.status_code == 403
@@ -267,6 +285,9 @@ def test_an_answer_that_breaks_off_is_booked(claude: Route) -> None:
     usage, cost = claude.ledger.totals(UID)
     assert usage.input_tokens > 0
     assert cost > 0
+    # It costs, and is no step: nobody has its answer.
+    assert usage.calls == 0
+    assert claude.ledger.left(UID, Limits(steps=5)).steps == 5
 
 
 @pytest.mark.parametrize(

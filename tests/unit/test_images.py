@@ -77,3 +77,27 @@ def test_every_image_with_packages_has_a_lock_without_conditions(recipe: images.
     if recipe.package:
         lock = (ROOT / "requirements" / f"{recipe.name}.txt").read_text()
         assert " ; " not in lock, "markers would be judged by the Python that fetches, not by the image's"
+
+
+def test_a_variant_of_the_workbench_has_all_of_it_and_more(tmp_path: Path) -> None:
+    recipes = {recipe.name: recipe for recipe in images.RECIPES}
+    for name in ("workbench", "workbench-rust"):
+        images.stage(recipes[name], tmp_path / name)
+    usual, rust = ((tmp_path / name / "packages").read_text().split() for name in ("workbench", "workbench-rust"))
+    assert {"git", "make", "nodejs", "python3"} <= set(usual) < set(rust)
+    assert set(rust) - set(usual) == {"cargo", "rust-clippy", "rustc", "rustfmt"}
+    assert (tmp_path / "workbench-rust" / "Dockerfile").read_text() == (
+        tmp_path / "workbench" / "Dockerfile"
+    ).read_text()
+
+
+def test_a_variant_is_built_only_where_it_is_named_and_is_no_value_of_the_chart(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert [recipe.name for recipe in images.chosen([])] == ["platform", "runner", "localhub", "workbench"]
+    assert [recipe.name for recipe in images.chosen(["workbench-go"])] == ["workbench-go"]
+    made = {recipe.name: f"pressplay/{recipe.name}:1" for recipe in images.RECIPES}
+    assert sorted(images.as_values(made)["images"]) == ["platform", "runner", "workbench"]
+    with pytest.raises(SystemExit):
+        images.main(["workbench-cobol"])
+    assert "there is no image workbench-cobol; there are: platform" in capsys.readouterr().err

@@ -19,6 +19,7 @@ class Server(ThreadingHTTPServer):
     seen: list[dict[str, Any]]
     chunks: list[bytes]
     status: int
+    promised: int | None
 
 
 @pytest.fixture
@@ -30,6 +31,8 @@ def server() -> Iterator[Server]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             server.seen.append({"method": self.command, "path": self.path, "headers": dict(self.headers), "body": body})
             self.send_response(server.status)
+            if server.promised is not None:
+                self.send_header("Content-Length", str(server.promised))
             self.end_headers()
             for chunk in server.chunks:
                 self.wfile.write(chunk)
@@ -41,7 +44,7 @@ def server() -> Iterator[Server]:
             pass
 
     found = Server(("127.0.0.1", 0), Handler)
-    found.seen, found.chunks, found.status = [], [b"{}"], 200
+    found.seen, found.chunks, found.status, found.promised = [], [b"{}"], 200, None
     thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     yield found
@@ -131,6 +134,17 @@ def test_without_a_kubeconfig_its_place_is_named(tmp_path: Path) -> None:
         connect(str(tmp_path / "nothing"))
 
 
+@pytest.mark.parametrize(
+    "text", [b"not: [valid", b"[1, 2]", b"\xff\xfe\x00", b"{clusters: 3, contexts: [3], current-context: a}", b"3"]
+)
+def test_a_file_that_is_no_kubeconfig_is_named_in_one_line(tmp_path: Path, text: bytes) -> None:
+    file = tmp_path / "config"
+    file.write_bytes(text)
+    with pytest.raises(Unreachable, match=f"the kubeconfig {file} cannot be used: ") as told:
+        connect(str(file))
+    assert "\n" not in str(told.value)
+
+
 def test_an_unknown_context_is_named(kubeconfig: Callable[..., str]) -> None:
     with pytest.raises(Unreachable, match="three"):
         connect(kubeconfig(), context="three")
@@ -141,3 +155,33 @@ def test_paths_are_those_of_the_api() -> None:
     assert objects("v1", "pods", "a", "b", "log") == "/api/v1/namespaces/a/pods/b/log"
     assert objects("apps/v1", "deployments", None) == "/apis/apps/v1/deployments"
     assert objects("v1", "pods", "a", "../b") == "/api/v1/namespaces/a/pods/..%2Fb"
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_an_answer_that_breaks_off_is_one_that_did_not_come(access: Access, server: Server, status: int) -> None:
+    server.status, server.chunks, server.promised = status, [b'{"items":['], 1_000
+    for ask in (access.get, access.metadata, lambda path: access.create(path, {})):
+        with pytest.raises(Unreachable, match="broke off"):
+            ask("/x")
+
+
+@pytest.mark.parametrize("text", [b'{"items":[', b"", b"[]", b"<html>"])
+def test_an_answer_that_is_no_object_is_one_that_did_not_come(access: Access, server: Server, text: bytes) -> None:
+    server.chunks = [text]
+    with pytest.raises(Unreachable, match="did not answer with an object"):
+        access.get("/x")
+
+
+def test_a_refusal_that_breaks_off_is_a_refusal(access: Access, server: Server) -> None:
+    server.status, server.chunks, server.promised = 403, [b'{"reason":'], 1_000
+    with pytest.raises(Refused) as refused:
+        access.get("/x")
+    assert refused.value.status == 403
+
+
+def test_a_watch_that_is_cut_within_an_event_says_so_after_the_events_before_it(access: Access, server: Server) -> None:
+    server.chunks = [b'{"type":"ADDED"}\n{"type":"MODI']
+    events = access.watch("/watched", 5)
+    assert next(events) == {"type": "ADDED"}
+    with pytest.raises(Unreachable, match="in the middle of an event"):
+        next(events)

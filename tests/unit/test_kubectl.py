@@ -38,3 +38,8 @@ def test_a_server_that_says_no_is_not_asked_again(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="Forbidden"):
         a_kubectl(tmp_path, 'echo "Error from server (Forbidden)" >&2; exit 1', patience=30).run("get", "pods")
     assert calls(tmp_path) == 1
+
+
+def test_patience_begins_with_the_first_refusal(tmp_path: Path) -> None:
+    late = f'[ $(wc -l < {tmp_path}/calls) -ge 2 ] || {{ sleep 1; echo "unexpected EOF" >&2; exit 1; }}; echo there'
+    assert a_kubectl(tmp_path, late, patience=0.9).run("wait", "crd/x") == "there\n"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from pressplay.llm.catalogue import UnknownModel, load
+from pressplay.llm.catalogue import load
 from pressplay.llm.config import VARIABLES, ConfigurationError, Settings, SettingsSource, parse, read_variables
-from pressplay.llm.factory import chosen, open_model, set_log_level
 from pressplay.llm.messages import Wire
 
 KEY = "sk-ant-very-secret"
@@ -53,7 +51,8 @@ def test_every_variable_is_read() -> None:
 
 def test_the_defaults_are_models_that_there_are() -> None:
     for wire in Wire:
-        chosen(parse({"LLM_PROVIDER": wire}), CATALOGUE)
+        settings = parse({"LLM_PROVIDER": wire})
+        assert {CATALOGUE.find(name).wire for name in settings.models} == {wire}
 
 
 @pytest.mark.parametrize(
@@ -99,13 +98,6 @@ def test_a_key_in_a_wrong_place_is_in_no_error() -> None:
     with pytest.raises(ValidationError) as wrong:
         Settings.model_validate({"models": ("m",), "anthropic_api_key": [KEY]})
     assert KEY not in str(wrong.value)
-
-
-def test_a_key_is_in_no_log(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
-    with caplog.at_level(logging.DEBUG):
-        source = SettingsSource(write(tmp_path / ".env", f"ANTHROPIC_API_KEY={KEY}\nLLM_DEBUG=1\n"), {})
-        open_model(source, CATALOGUE)
-    assert KEY not in caplog.text
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
@@ -188,43 +180,6 @@ def test_a_file_that_is_not_there_is_as_good_as_an_empty_one(tmp_path: Path) -> 
 def test_the_file_with_the_keys_is_ignored_by_git() -> None:
     ignored = (Path(__file__).parents[2] / ".gitignore").read_text().splitlines()
     assert ".env" in ignored
-
-
-# --- from settings to models ----------------------------------------------------------------------------------------
-
-
-def test_all_models_are_on_the_providers_wire() -> None:
-    with pytest.raises(ConfigurationError, match="gpt-6-sol") as wrong:
-        chosen(parse({"LLM_PROVIDER": "anthropic", "LLM_MODEL": "claude-opus-5-5,gpt-6-sol"}), CATALOGUE)
-    assert "set LLM_PROVIDER to openai" in wrong.value.remedy
-
-
-def test_a_model_that_there_is_not_is_told_before_anything_is_called() -> None:
-    source = SettingsSource(None, {"ANTHROPIC_API_KEY": KEY, "LLM_MODEL": "claude-opus-55"})
-    with pytest.raises(UnknownModel, match="claude-opus-5-5"):
-        open_model(source, CATALOGUE)
-
-
-def test_a_missing_key_is_told_before_anything_is_called() -> None:
-    with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
-        open_model(SettingsSource(None, {"LLM_PROVIDER": "openai"}), CATALOGUE)
-
-
-def test_a_scripted_model_needs_its_script() -> None:
-    with pytest.raises(ConfigurationError, match="LLM_BASE_URL"):
-        open_model(SettingsSource(None, {"LLM_PROVIDER": "scripted"}), CATALOGUE)
-
-
-def test_debug_is_for_our_own_log_only() -> None:
-    ours, before = logging.getLogger("pressplay.llm"), logging.getLogger("pressplay.llm").level
-    try:
-        set_log_level(parse({"LLM_DEBUG": "yes"}))
-        assert ours.level == logging.DEBUG
-        set_log_level(parse({}))
-        assert ours.level == logging.INFO
-    finally:
-        ours.setLevel(before)
-    assert logging.getLogger().level != logging.DEBUG
 
 
 def test_the_names_of_variables_and_fields_are_one_to_one() -> None:

@@ -1,4 +1,4 @@
-"""Money, limits and budgets: exact, reserved before the call, and each refusal says which limit."""
+"""Money and budgets: prices are exact, and no call costs more than its worst case."""
 
 from __future__ import annotations
 
@@ -10,23 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pressplay.llm.catalogue import (
-    NO_MONEY,
     Catalogue,
     CatalogueError,
     LongPrompt,
-    MicroDollars,
     ModelInfo,
     Prices,
     UnknownModel,
     load,
 )
-from pressplay.llm.limits import Account, Budget, BudgetExceeded, Limit, Spent, WorstCase, check_before_call, dollars
-from pressplay.llm.messages import Request, Wire, user
+from pressplay.llm.messages import Wire
 from pressplay.llm.presets import DEFAULT, OSSA, UnknownPreset, preset
 from pressplay.llm.usage import Usage
 
 CATALOGUE = load()
-WORST = WorstCase(tokens=100, money=MicroDollars(50))
 tokens = st.integers(min_value=0, max_value=2_000_000)
 
 
@@ -133,116 +129,6 @@ def test_a_name_stands_for_one_model_only() -> None:
     info = CATALOGUE.find("gpt-6-sol")
     with pytest.raises(CatalogueError, match="twice"):
         Catalogue([info, info.model_copy(update={"name": "x", "aliases": ("gpt-6-sol",)})])
-
-
-# --- before each call -----------------------------------------------------------------------------------------------
-
-
-def test_a_call_that_just_fits_is_let_pass() -> None:
-    spent = Spent(tokens=900, money=MicroDollars(950), steps=9, seconds=10.0)
-    check_before_call(spent, WORST, Budget(tokens=1000, money=MicroDollars(1000), steps=10, seconds=10.0))
-
-
-@pytest.mark.parametrize(
-    ("spent", "budget", "limit", "words"),
-    [
-        (Spent(tokens=901), Budget(tokens=1000), Limit.TOKENS, "901 of 1,000 tokens"),
-        (Spent(money=MicroDollars(951)), Budget(money=MicroDollars(1000)), Limit.MONEY, "$0.0010"),
-        (Spent(steps=10), Budget(steps=10), Limit.STEPS, "10 of 10 steps"),
-        (Spent(seconds=10.1), Budget(seconds=10.0), Limit.TIME, "10 of 10 seconds"),
-    ],
-)
-def test_a_call_that_could_go_beyond_is_not_made_and_the_limit_is_told(
-    spent: Spent, budget: Budget, limit: Limit, words: str
-) -> None:
-    with pytest.raises(BudgetExceeded, match="raise `budget") as exceeded:
-        check_before_call(spent, WORST, budget)
-    assert exceeded.value.limit is limit
-    assert words in str(exceeded.value)
-
-
-def test_no_limit_is_no_limit_and_a_limit_of_nothing_is_one() -> None:
-    check_before_call(Spent(tokens=10**12), WORST, Budget())
-    with pytest.raises(BudgetExceeded):
-        check_before_call(Spent(), WORST, Budget(money=NO_MONEY))
-
-
-@given(st.integers(0, 2000), st.integers(0, 2000), st.integers(0, 2000))
-def test_what_is_let_pass_stays_within_the_budget_even_at_its_worst(spent: int, worst: int, budget: int) -> None:
-    try:
-        check_before_call(Spent(tokens=spent), WorstCase(worst, NO_MONEY), Budget(tokens=budget))
-    except BudgetExceeded:
-        assert spent + worst > budget
-    else:
-        assert spent + worst <= budget
-
-
-@pytest.mark.parametrize(
-    ("amount", "shown"), [(0, "$0.0000"), (1, "$0.0001"), (1_234_500, "$1.2345"), (12_345_678_901, "$12,345.6790")]
-)
-def test_money_is_shown_exactly_and_never_as_less(amount: int, shown: str) -> None:
-    assert dollars(MicroDollars(amount)) == shown
-
-
-# --- an account -----------------------------------------------------------------------------------------------------
-
-REQUEST = Request(messages=(user("x"),), max_output_tokens=1000)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_an_account_adds_up_models_at_their_own_prices() -> None:
-    account = Account(CATALOGUE, (), lambda _: 10, Clock())
-    account.after("claude-opus-5-5", Usage(output=1_000_000), answered=True)
-    account.after("claude-sonnet-5-5", Usage(output=1_000_000), answered=False)
-    assert account.spent == Spent(tokens=2_000_000, money=MicroDollars(30_000_000), steps=1, seconds=0.0)
-    assert account.usage["claude-sonnet-5-5"] == Usage(output=1_000_000)
-
-
-def test_an_account_holds_the_call_against_every_budget() -> None:
-    budgets = (Budget(tokens=10_000, name="run"), Budget(money=MicroDollars(19_999), name="project"))
-    account = Account(CATALOGUE, budgets, lambda _: 0, Clock())
-    with pytest.raises(BudgetExceeded) as exceeded:
-        account.before("claude-opus-5-5", REQUEST)
-    assert (exceeded.value.limit, exceeded.value.budget.name) == (Limit.MONEY, "project")
-
-
-def test_a_resumed_account_goes_on_from_what_was_spent() -> None:
-    clock = Clock()
-    account = Account(CATALOGUE, (Budget(seconds=100.0),), lambda _: 0, clock, Spent(seconds=90.0))
-    account.before("scripted", REQUEST)
-    clock.now += 11
-    with pytest.raises(BudgetExceeded) as exceeded:
-        account.before("scripted", REQUEST)
-    assert exceeded.value.limit is Limit.TIME
-    assert account.spent.seconds == 101.0
-
-
-def test_from_the_second_call_on_the_vendors_count_makes_the_reserve_nearer() -> None:
-    sizes = iter([9_000, 9_100, 9_200])
-    account = Account(CATALOGUE, (Budget(tokens=10_000),), lambda _: next(sizes), Clock())
-    account.before("scripted", REQUEST)
-    account.after("scripted", Usage(input=2_000), answered=True)
-    # 2,000 spent, 2,000 counted, 100 bytes more, 1,000 of output: by its bytes alone it would not fit.
-    account.before("scripted", REQUEST)
-    # Another model counts otherwise.
-    with pytest.raises(BudgetExceeded):
-        account.before("claude-opus-5-5", REQUEST)
-
-
-def test_what_a_broken_off_call_took_says_nothing_about_the_next_prompt() -> None:
-    account = Account(CATALOGUE, (Budget(tokens=10_500),), lambda _: 9_000, Clock())
-    account.before("scripted", REQUEST)
-    account.after("scripted", Usage(input=1_000), answered=False)
-    with pytest.raises(BudgetExceeded) as exceeded:
-        account.before("scripted", REQUEST)
-    assert exceeded.value.worst.tokens == 10_000
 
 
 # --- presets --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pressplay.llm.catalogue import MicroDollars, load
+from pressplay.llm.catalogue import load
 from pressplay.llm.errors import (
     IdleTimeout,
     InvalidRequest,
@@ -23,7 +23,6 @@ from pressplay.llm.errors import (
     from_status,
     retry_after,
 )
-from pressplay.llm.limits import Account, Budget, BudgetExceeded, Limit
 from pressplay.llm.messages import Answer, Request, StopReason, assistant, user
 from pressplay.llm.model import Model
 from pressplay.llm.retry import Patience, PatientModel, RateLimiter, next_delay, next_opening
@@ -78,8 +77,8 @@ class Time:
         await asyncio.sleep(0)
 
 
-def complete(models: Sequence[Model], time: Time, account: Account | None = None) -> Answer:
-    model = PatientModel(models, account=account, sleep=time.sleep, chance=lambda: 1.0, patience=Patience(attempts=4))
+def complete(models: Sequence[Model], time: Time) -> Answer:
+    model = PatientModel(models, sleep=time.sleep, chance=lambda: 1.0, patience=Patience(attempts=4))
     return asyncio.run(model.complete(REQUEST))
 
 
@@ -155,36 +154,6 @@ def test_when_a_model_is_given_up_the_next_one_is_called() -> None:
 def test_when_all_are_given_up_the_last_ones_error_is_told() -> None:
     with pytest.raises(IdleTimeout):
         complete([Listed(*[Overloaded("x")] * 4), Listed(*[IdleTimeout("y")] * 4)], Time())
-
-
-# --- what it takes --------------------------------------------------------------------------------------------------
-
-
-def account(budget: Budget) -> Account:
-    return Account(CATALOGUE, (budget,), lambda _: 50, lambda: 0.0)
-
-
-def test_what_a_broken_off_attempt_took_is_counted_and_is_no_step() -> None:
-    mine = account(Budget())
-    complete([Listed(StreamCut("x", usage=Usage(input=1000)), USAGE)], Time(), mine)
-    assert (mine.spent.tokens, mine.spent.steps) == (1015, 1)
-
-
-def test_a_retry_is_held_against_the_budget_like_a_first_try() -> None:
-    mine = account(Budget(tokens=1100))
-    model = Listed(StreamCut("x", usage=Usage(input=1000)), USAGE)
-    with pytest.raises(BudgetExceeded) as exceeded:
-        complete([model], Time(), mine)
-    assert exceeded.value.limit is Limit.TOKENS
-    assert model.calls == 1
-    assert mine.spent.tokens == 1000
-
-
-def test_a_call_that_could_go_beyond_the_budget_is_not_made() -> None:
-    model = Listed(USAGE)
-    with pytest.raises(BudgetExceeded):
-        complete([model], Time(), account(Budget(money=MicroDollars(100))))
-    assert model.calls == 0
 
 
 # --- the rate -------------------------------------------------------------------------------------------------------

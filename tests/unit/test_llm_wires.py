@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -13,7 +16,6 @@ from pydantic import SecretStr
 from pressplay.llm import allowlist
 from pressplay.llm.anthropic import AnthropicModel
 from pressplay.llm.catalogue import ModelInfo, load
-from pressplay.llm.config import SettingsSource
 from pressplay.llm.errors import (
     IdleTimeout,
     InvalidRequest,
@@ -24,7 +26,6 @@ from pressplay.llm.errors import (
     StreamCut,
     Unauthorized,
 )
-from pressplay.llm.factory import open_model
 from pressplay.llm.messages import Answer, Effort, Reasoning, Request, StopReason, Text, Wire, assistant, user
 from pressplay.llm.openai import OpenAIModel
 from pressplay.llm.usage import NOTHING, Usage
@@ -161,24 +162,6 @@ def test_stop_reasons_mean_the_same_on_either_wire(
     assert line.call().stop is stop
 
 
-def test_settings_lead_to_answers(line: Line) -> None:
-    line.there.say(line.reply())
-    base = line.there.url if line.wire is Wire.ANTHROPIC else f"{line.there.url}/v1"
-    keys = {"ANTHROPIC_API_KEY": "of-claude", "OPENAI_API_KEY": "of-gpt"}
-    source = SettingsSource(None, {"LLM_PROVIDER": line.wire, "LLM_BASE_URL": base, "LLM_TIMEOUT": "5", **keys})
-
-    async def called() -> Answer:
-        model = open_model(source, CATALOGUE)
-        try:
-            return await model.complete(CONVERSATION)
-        finally:
-            await model.close()
-
-    assert asyncio.run(called()).message == SAID
-    wanted = "of-claude" if line.wire is Wire.ANTHROPIC else "of-gpt"
-    assert line.there.asked[0].headers["authorization"] == f"Bearer {wanted}"
-
-
 def test_a_key_that_was_renewed_is_used_at_the_next_call(line: Line) -> None:
     keys = iter(["old", "new"])
     line.key = lambda: next(keys)
@@ -229,6 +212,25 @@ def test_a_redirect_is_not_followed_since_the_key_would_be(line: Line) -> None:
 def test_nobody_there_is_overload(line: Line) -> None:
     line.there.url = "http://127.0.0.1:1"
     assert isinstance(line.fails(), Overloaded)
+
+
+def test_a_machine_that_takes_no_connection_is_given_up_long_before_one_that_only_thinks(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pressplay.llm.transport.CONNECT_SECONDS", 0.3)
+    line.idle = 60.0
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as waiting:
+        # What is beyond the queue of a server that accepts nothing is not answered, as by a machine that is gone.
+        for _ in range(4):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        line.there.url = "http://{}:{}".format(*full.getsockname())
+        began = time.monotonic()
+        error = line.fails()
+    assert isinstance(error, Overloaded)
+    assert error.usage == NOTHING
+    assert time.monotonic() - began < line.idle / 2
 
 
 def test_silence_before_the_first_byte_is_an_idle_timeout(line: Line) -> None:

@@ -82,6 +82,19 @@ def test_a_log_shows_that_a_long_step_still_goes_on(
     assert "still at other" not in shown.getvalue()
 
 
+def test_a_log_says_how_long_the_step_takes_not_all_steps_before_it(
+    progress: Progress, shown: io.StringIO, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.01)
+    progress.step("big", "compile")
+    clock.now = 200
+    progress.step("big", "link")
+    clock.now = 230
+    with progress:
+        until("a sign of life", lambda: "still at" in shown.getvalue(), seconds=20)
+    assert "still at big: link for 30 s" in shown.getvalue()
+
+
 def test_on_a_terminal_what_runs_is_shown_live_and_gives_way_to_a_question(clock: Clock) -> None:
     shown = io.StringIO()
     with Progress(Console(file=shown, force_terminal=True, width=100), clock) as progress:

@@ -88,6 +88,13 @@ def test_an_edit_changes_a_piece_that_is_there_once(use: Use, work: Path) -> Non
         ("read", {"path": "binary"}, "that is a binary file"),
         ("shell", {}, "the argument `command` must be text"),
         ("fly", {}, "there is no tool `fly`; there are: shell, read"),
+        ("shell", {"command": "true", "seconds": float("nan")}, "`seconds` must be a number from 1"),
+        ("shell", {"command": "true", "seconds": -3}, "`seconds` must be a number from 1"),
+        ("shell", {"command": "true", "seconds": "two"}, "`seconds` must be a number from 1"),
+        ("write", {"path": f"{'n' * 300}/x", "content": "x"}, "File name too long"),
+        ("write", {"path": f"new/{'n' * 300}", "content": "x"}, "File name too long"),
+        ("write", {"path": "sums.py/x", "content": "x"}, "leads through `sums.py`"),
+        ("search", {"pattern": "a(b"}, "the search failed: fatal:"),
     ],
 )
 def test_what_cannot_be_done_is_told_and_touches_nothing(
@@ -113,3 +120,13 @@ def test_what_is_written_can_be_read_and_found(use: Use) -> None:
     assert use("read", path="new/file.txt", first=2, last=2)[0] == "2\ttwo"
     assert use("search", pattern="^t.o$")[0] == "new/file.txt:2:two"
     assert use("search", pattern="nowhere-at-all")[0] == "[nothing found]"
+
+
+@pytest.mark.parametrize("seconds", [10**400, float("inf"), 1e300])
+def test_a_command_may_ask_for_no_more_time_than_there_is(use: Use, seconds: float) -> None:
+    assert use("shell", command="echo here", seconds=seconds) == ("here\n[exit code 0]", False)
+
+
+def test_a_script_with_the_line_ends_of_windows_runs_as_it_is_meant(use: Use) -> None:
+    said, _ = use("shell", command="mkdir -p a\r\ncd a\r\nif true\r\nthen\r\n  pwd\r\nfi\r\n")
+    assert said.endswith("/a\n[exit code 0]")

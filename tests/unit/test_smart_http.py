@@ -75,9 +75,18 @@ def remote(bare: Path, path: str = "/repo.git", token: str | None = None) -> Rem
     async def moved(_: Request) -> Response:
         return RedirectResponse("http://elsewhere.test/repo.git/git-upload-pack", 301)
 
+    async def limited(_: Request) -> Response:
+        return Response(status_code=403, headers={"retry-after": "42"})
+
+    async def cut(request: Request) -> Response:
+        return Response(b"" if "receive-pack" in request.path_params["rest"] else b"00")
+
     both = ["GET", "POST"]
     routes = [Route("/repo.git/{rest:path}", serve, methods=both), Route("/moved.git/{rest:path}", moved, methods=both)]
     routes += [Route(f"/{code}.git/{{rest:path}}", answers(code), methods=both) for code in (401, 403, 404, 503)]
+    routes += [
+        Route("/limited.git/{rest:path}", limited, methods=both), Route("/cut.git/{rest:path}", cut, methods=both),
+    ]  # fmt: skip
     http = httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=routes)), timeout=30)
     return Remote(http, f"{WEB}{path}", token)
 
@@ -155,11 +164,13 @@ def test_a_push_moves_a_branch_only_from_where_it_was(bare: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        ("/401.git", Refused),
+        ("/401.git", Unavailable),
         ("/403.git", Refused),
         ("/404.git", RepositoryNotFound),
         ("/503.git", Unavailable),
         ("/moved.git", Moved),
+        ("/limited.git", Unavailable),
+        ("/cut.git", Unavailable),
     ],
 )
 def test_what_goes_wrong_has_its_kind_and_no_token_follows_or_is_told(
@@ -169,5 +180,15 @@ def test_what_goes_wrong_has_its_kind_and_no_token_follows_or_is_told(
         with pytest.raises(kind) as raised:
             await list_refs(remote(bare, path, "ghs_canary"), ["refs/heads/"])
         assert "canary" not in str(raised.value)
+
+    asyncio.run(work())
+
+
+def test_a_push_whose_answer_is_lost_may_be_tried_again(bare: Path) -> None:
+    tip = git(bare, "rev-parse", "main").decode().strip()
+
+    async def work() -> None:
+        with pytest.raises(Unavailable, match="broke off"):
+            await push(remote(bare, "/cut.git"), MAIN, None, tip, packed(bare, tip))
 
     asyncio.run(work())

@@ -54,7 +54,19 @@ imagePullSecrets:
 
 {{/* Namespaces that runs live in, as a JSON list under `items`, where they are known. */}}
 {{- define "pressplay.runNamespaces" -}}
-{{ dict "items" (.Values.watchNamespaces | default .Values.networkPolicy.runNamespaces | uniq) | toJson }}
+{{- $namespaces := .Values.watchNamespaces | default .Values.networkPolicy.runNamespaces -}}
+{{- if .Values.flows.enabled }}{{ $namespaces = append $namespaces (include "pressplay.flowsNamespace" .) }}{{ end -}}
+{{ dict "items" ($namespaces | uniq) | toJson }}
+{{- end -}}
+
+{{/* off, poll or webhook; YAML reads a bare off as false. */}}
+{{- define "pressplay.eventsMode" -}}
+{{ .Values.events.mode | toString | replace "false" "off" }}
+{{- end -}}
+
+{{/* The Secret with what a Sensor brings to the inbox. */}}
+{{- define "pressplay.eventsToken" -}}
+{{ .Values.events.tokenSecret | default "pressplay-events" }}
 {{- end -}}
 
 {{/* How the gateway and the signer reach the world. */}}
@@ -92,4 +104,13 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 {{ dict "items" ($ports | uniq) | toJson }}
+{{- end -}}
+
+{{/* Where flows run. Their runs live there too, so it must be watched. */}}
+{{- define "pressplay.flowsNamespace" -}}
+{{- $namespace := .Values.flows.namespace | default .Release.Namespace -}}
+{{- if and .Values.watchNamespaces (not (has $namespace .Values.watchNamespaces)) -}}
+{{- fail (printf "flows.namespace is %s, which is none of watchNamespaces: runs of flows would be carried out by nobody; add it there" $namespace) -}}
+{{- end -}}
+{{- $namespace -}}
 {{- end -}}

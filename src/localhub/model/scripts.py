@@ -41,10 +41,12 @@ class Script(_Strict):
 
     Attributes:
         match: a text in the first turn of the user's by which the script is chosen; the longest wins.
+        system: a text that stands in the instructions besides, as the name of a persona; such a script goes before.
         repeat: `last` says the last turn again and again; nothing ends the script with a plain text.
     """
 
     match: str
+    system: str = ""
     turns: tuple[Turn, ...] = Field(min_length=1)
     repeat: str | None = None
 
@@ -78,7 +80,7 @@ def load(folder: Path) -> dict[str, Script]:
     return {path.name: parse(path.name, path.read_text()) for path in sorted(folder.glob("*.yaml"))}
 
 
-def choose(scripts: dict[str, Script], task: str) -> Script | None:
-    """The script whose text stands in a task."""
-    fitting = [script for script in scripts.values() if script.match in task]
-    return max(fitting, key=lambda script: len(script.match), default=None)
+def choose(scripts: dict[str, Script], task: str, system: str = "") -> Script | None:
+    """The script whose texts stand in a task and in the instructions."""
+    fitting = [script for script in scripts.values() if script.match in task and script.system in system]
+    return max(fitting, key=lambda script: (len(script.system), len(script.match)), default=None)

@@ -54,6 +54,7 @@ class Vendor:
             routes=[
                 Route("/", self._about),
                 Route("/v1/messages", self._anthropic, methods=["POST"]),
+                Route("/v1/models", self._models),
                 Route("/v1/chat/completions", self._openai, methods=["POST"]),
                 Route("/_model/scripts/{name}", self._put_script, methods=["PUT"]),
                 Route("/_model/requests", self._requests),
@@ -63,6 +64,11 @@ class Vendor:
 
     async def _about(self, _: Request) -> Response:
         return PlainTextResponse(NOTE + "".join(f"{name}: {script.match}\n" for name, script in self.scripts.items()))
+
+    async def _models(self, request: Request) -> Response:
+        if _key(request) not in self.keys:
+            return _error(401, "authentication_error", "invalid x-api-key")
+        return JSONResponse({"object": "list", "data": [{"id": "scripted", "type": "model", "object": "model"}]})
 
     async def _put_script(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -102,8 +108,7 @@ class Vendor:
     async def _received(self, request: Request) -> tuple[dict[str, Any], Response | None, Fault]:
         body: dict[str, Any] = await request.json()
         self.requests.append({"path": request.url.path, "headers": dict(request.headers), "body": body})
-        key = request.headers.get("x-api-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
-        if key not in self.keys:
+        if _key(request) not in self.keys:
             return body, _error(401, "authentication_error", "invalid x-api-key"), Fault()
         fault = self._next_fault()
         if fault.delay:
@@ -126,12 +131,16 @@ class Vendor:
 
     def _turn(self, body: dict[str, Any], task: str, results: str) -> tuple[Turn, dict[str, int]]:
         spoken = [message for message in body["messages"] if message["role"] == "assistant"]
-        script = choose(self.scripts, task)
+        script = choose(self.scripts, task, _instructions(body))
         turn = script.turn(len(spoken), results) if script else Turn(text="No script is for this task.")
         said = len(turn.text) + sum(len(json.dumps(call.arguments)) for call in turn.tools)
         earlier = sum(len(json.dumps(message)) for message in body["messages"][:-1]) if spoken else 0
         whole = len(json.dumps(body))
         return turn, {"new": (whole - earlier) // 4 + 1, "cached": earlier // 4, "output": said // 4 + 1}
+
+
+def _key(request: Request) -> str:
+    return request.headers.get("x-api-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
 
 
 def _error(status: int, kind: str, message: str) -> JSONResponse:
@@ -147,6 +156,12 @@ def _texts(content: object) -> str:
 
 def _anthropic_task(body: dict[str, Any]) -> str:
     return next((_texts(message["content"]) for message in body["messages"] if message["role"] == "user"), "")
+
+
+def _instructions(body: dict[str, Any]) -> str:
+    """What the vendor's client was told to be; the two wires have it in different places."""
+    said = [message["content"] for message in body["messages"] if message["role"] in ("system", "developer")]
+    return "\n".join(_texts(each) for each in [body.get("system") or "", *said])
 
 
 def _anthropic_results(body: dict[str, Any]) -> str:

@@ -77,7 +77,9 @@ def _configure(config: Manifest) -> None:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     }
-    config["data"] = {"executor": json.dumps(executor)}
+    # By default a semaphore's limit is read from the API server whenever a workflow or a node asks for its turn.
+    synchronization = {"semaphoreLimitCacheSeconds": 10}
+    config["data"] = {"executor": json.dumps(executor), "synchronization": json.dumps(synchronization)}
 
 
 def _change_controller(deployment: Manifest) -> None:
@@ -94,8 +96,9 @@ def _change_controller(deployment: Manifest) -> None:
     # With one replica that is stopped before the next starts there is nobody to elect, and a lease costs up to 15 s.
     workload["env"] = [
         {"name": "LEADER_ELECTION_DISABLE", "value": "true"},
-        # How long a workflow that has just been looked at rests; by default 10 s, which small ones mostly consist of.
-        {"name": "DEFAULT_REQUEUE_TIME", "value": "1s"},
+        # How long a workflow of which something was heard rests before it is looked at; by default 10 s, which small
+        # ones mostly consist of, and flows whose steps end outside altogether.
+        {"name": "DEFAULT_REQUEUE_TIME", "value": "100ms"},
         {"name": "GOMEMLIMIT", "value": "400MiB"},
     ]
     workload["securityContext"] = restricted_container()

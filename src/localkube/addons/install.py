@@ -18,7 +18,7 @@ from localkube.kubectl import Kubectl, Manifest, as_list
 from localkube.progress import Progress
 
 READY_WITHIN_SECONDS = 300
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 GONE_WITHIN_SECONDS = 180
 
 HEALTH = {

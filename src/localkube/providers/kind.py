@@ -20,6 +20,7 @@ from localkube.addons.argo import UI_NODE_PORT
 from localkube.build import node_image
 from localkube.build.image import references
 from localkube.build.thin import can_be_thinned, thin
+from localkube.engine.freezer import thaw
 from localkube.engine.model import Engine
 from localkube.errors import CommandFailed, LocalKubeError
 from localkube.kubectl import Kubectl
@@ -121,10 +122,19 @@ class KindCluster:
         As `kind delete` does, but for the kubeconfig, which is ours: so no program is needed that may be gone.
         """
         if self.node_state():
-            self.engine.run("rm", "--force", "--volumes", self.node, timeout=120)
+            self._remove_node()
         networks = self.engine.run("network", "ls", "--format", "{{.Name}}").split()
         if self.network in networks:
             self.engine.run("network", "rm", self.network)
+
+    def _remove_node(self) -> None:
+        words = ("rm", "--force", "--volumes", self.node)
+        try:
+            self.engine.run(*words, timeout=120)
+        except CommandFailed:
+            if not thaw(self.engine.run("inspect", "--format", "{{.Id}}", self.node).strip()):
+                raise
+            self.engine.run(*words, timeout=120)
 
     def images(self) -> set[str]:
         """The full names of the images that the node has."""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 # The union of what tokens are minted with; each token gets less, for one repository and one purpose.
 PERMISSIONS: Mapping[str, str] = {
-    "actions": "read",
+    "actions": "write",
     "checks": "write",
     "contents": "write",
     "issues": "write",
@@ -18,7 +18,7 @@ PERMISSIONS: Mapping[str, str] = {
     "statuses": "read",
 }
 PURPOSES: Mapping[str, str] = {
-    "actions": "see why a workflow failed",
+    "actions": "see why a workflow failed, run a failed job once more",
     "checks": "tell verdicts as check runs",
     "contents": "read the repository, push the run's branch",
     "issues": "read the task, answer in comments",

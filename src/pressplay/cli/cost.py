@@ -11,7 +11,7 @@ import click
 from pressplay.cli import runs
 from pressplay.cli.failures import explains
 from pressplay.cli.options import as_output, on_cluster
-from pressplay.cli.show import money, table
+from pressplay.cli.show import money, say, table
 from pressplay.kube.access import Access
 
 HEADER = ("NAME", "PHASE", "MODEL", "CALLS", "INPUT", "CACHED", "OUTPUT", "COST", "PR")
@@ -28,6 +28,10 @@ def cost(access: Access, name: str | None, everywhere: bool, output: str) -> Non
     found = [account(run) for run in ([runs.find(access, name)] if name else runs.every(access, everywhere))]
     if output == "json":
         click.echo(json.dumps({"runs": found, "dollars": str(total(found))}, indent=2))
+        return
+    if not found:
+        here = f"in namespace {access.namespace}; -A looks everywhere"
+        say(f"no runs {'in any namespace' if everywhere else here}")
         return
     rows = [row(each) for each in found]
     if len(found) > 1:

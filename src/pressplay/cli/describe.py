@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from pressplay.cli.failures import Exit
 from pressplay.cli.runs import Run, condition, exit_of, finished, moment, phase, status, telling
-from pressplay.cli.show import age, duration, money
+from pressplay.cli.show import age, duration, money, one_line
 from pressplay.resources.reasons import ConditionType
 
 RESUME = '{"spec":{"suspend":false}}'
@@ -44,7 +44,7 @@ def progress(run: Run) -> str:
         parts.append(money(told["cost"]))
     # The operator's message may say no more than the number that stands there already.
     if (message := why.get("message")) and message != f"attempt {told.get('attempts')}":
-        parts.append(message)
+        parts.append(one_line(message))
     return " · ".join(parts)
 
 
@@ -52,19 +52,26 @@ def ending(run: Run) -> list[str]:
     """How the run ended, what came of it and where to look."""
     told = status(run)
     why = telling(run) or {}
-    took = duration(moment(told.get("startTime")), moment(told.get("completionTime")))
-    lines = [f"{run['metadata']['name']} {phase(run).lower()} ({why.get('reason', '-')}) after {took}"]
+    began = moment(told.get("startTime"))
+    took = f"after {duration(began, moment(told.get('completionTime')))}" if began else "before it began"
+    lines = [f"{run['metadata']['name']} {phase(run).lower()} ({why.get('reason', '-')}) {took}"]
     if why.get("message") and exit_of(run) is not Exit.SUCCEEDED:
-        lines.append(f"  {why['message']}")
+        lines.append(f"  {one_line(why['message'])}")
     if told.get("pullRequestUrl"):
         lines.append(f"  pull request  {told['pullRequestUrl']}")
     if told.get("summary"):
-        lines.append(f"  summary       {' '.join(told['summary'].split())}")
+        lines.append(f"  summary       {one_line(told['summary'])}")
     if told.get("backupBranch"):
         lines.append(f"  work is kept  {told['backupBranch']}")
     if told.get("cost"):
         lines.append(f"  cost          {money(told['cost'])}")
-    return lines
+    return [*lines, *_taint(run)]
+
+
+def _taint(run: Run) -> list[str]:
+    """Whose words the run has read that may not write."""
+    found = condition(run, ConditionType.TAINTED) or {}
+    return [f"  tainted       {found.get('message', '')}"] if found.get("status") == "True" else []
 
 
 def why_now(run: Run, now: datetime) -> list[str]:
@@ -91,4 +98,4 @@ def why_now(run: Run, now: datetime) -> list[str]:
     since = moment(why.get("lastTransitionTime"))
     admitted = condition(run, ConditionType.ADMITTED) or {}
     told = why.get("message") or admitted.get("message") or "nothing holds it up"
-    return [f"{name}: {why.get('reason', 'Waiting')} for {age(since, now)}: {told}"]
+    return [f"{name}: {why.get('reason', 'Waiting')} for {age(since, now)}: {one_line(told)}", *_taint(run)]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Literal
 
 from pressplay.cli import system
-from pressplay.cli.failures import FORBIDDEN, NOT_FOUND, Problem
-from pressplay.cli.runs import PLURALS
-from pressplay.kube.access import Access, Refused, objects
-from pressplay.resources.base import GROUP, VERSION
+from pressplay.cli.failures import INSTALL, Problem
+from pressplay.kube.access import Access, Refused, Unreachable, objects
+from pressplay.protocol.checks import Checks
+from pressplay.resources.base import GROUP, PLURALS, VERSION
 from pressplay.resources.coderun import CodeRunSpec
 from pressplay.resources.docsrun import DocsRunSpec
 from pressplay.resources.run import RunSpec
@@ -21,7 +22,6 @@ from pressplay.resources.run import RunSpec
 State = Literal["ok", "warning", "missing"]
 SPECS: Mapping[str, type[RunSpec]] = {"CodeRun": CodeRunSpec, "DocsRun": DocsRunSpec}
 WATCHED = "PRESSPLAY_WATCH_NAMESPACES"
-INSTALL = "`helm upgrade --install pressplay charts/pressplay --namespace pressplay-system --create-namespace`"
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ def _examine_crd(access: Access, kind: str) -> Finding:
     try:
         crd = access.get(objects("apiextensions.k8s.io/v1", "customresourcedefinitions", None, name))
     except Refused as error:
-        if error.status == FORBIDDEN:
+        if error.status == HTTPStatus.FORBIDDEN:
             return Finding(name, "warning", "this user may not read definitions", "ask an administrator to look")
-        if error.status != NOT_FOUND:
+        if error.status != HTTPStatus.NOT_FOUND:
             raise
         return Finding(name, "missing", "is not defined in this cluster", f"{INSTALL} brings it")
     return judge_crd(kind, crd)
@@ -95,7 +95,7 @@ def examine_processes(access: Access) -> list[Finding]:
     try:
         found = system.deployments(access)
     except Refused as error:
-        if error.status != FORBIDDEN:
+        if error.status != HTTPStatus.FORBIDDEN:
             raise
         return [Finding("processes", "warning", "this user may not read Deployments", "ask an administrator to look")]
     return [judge_deployment(name, found.get(name)) for name in ("operator", "gateway")]
@@ -150,13 +150,35 @@ def _examine_secret(
     try:
         data = access.get(objects("v1", "secrets", namespace, name)).get("data") or {}
     except Refused as error:
-        if error.status == NOT_FOUND:
+        if error.status == HTTPStatus.NOT_FOUND:
             return Finding(title, "missing", f"there is no Secret {name} in {namespace}", remedy)
         return Finding(title, "warning", f"this user may not read Secret {name}", "ask an administrator to look")
     if not enough(data.get(key) for key in keys):
         wants = " and ".join(keys) if enough is all else " or ".join(keys)
         return Finding(title, "missing", f"Secret {name} in {namespace} lacks {wants}", remedy)
     return Finding(title, "ok", f"Secret {name} in {namespace}")
+
+
+def examine_outside(access: Access) -> list[Finding]:
+    """Whether GitHub and the model's vendor answer the gateway, with the keys that it has: each is really called."""
+    try:
+        namespace = system.find_namespace(access)
+        pod = system.pod_of(access, namespace, "gateway")
+    except (Problem, Refused):
+        return []
+    if pod is None:
+        return []
+    try:
+        said = access.execute(namespace, pod, "gateway", "python3", "-m", "pressplay.gateway.checks")
+    except Refused as error:
+        if error.status == HTTPStatus.FORBIDDEN:
+            told = "this user may not execute commands in the gateway's pod"
+            return [Finding("outside", "warning", told, "ask an administrator to call `pressplay doctor`")]
+        return [Finding("outside", "warning", f"the gateway could not look: {error.message}", "look again")]
+    except Unreachable as error:
+        return [Finding("outside", "warning", f"the gateway could not look: {error}", "look again")]
+    checks = Checks.model_validate_json(said).checks
+    return [Finding(each.name, "ok" if each.ok else "missing", each.detail, each.remedy) for each in checks]
 
 
 def examine_rights(access: Access) -> list[Finding]:
@@ -197,6 +219,7 @@ CHECKS: tuple[Callable[[Access], list[Finding]], ...] = (
     examine_crds,
     examine_processes,
     examine_secrets,
+    examine_outside,
     examine_rights,
     examine_watched,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from enum import IntEnum
+from http import HTTPStatus
 from typing import ParamSpec, TypeVar
 
 import click
@@ -13,9 +14,11 @@ from pressplay.kube.access import Refused, Unreachable
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-FORBIDDEN = 403
-NOT_FOUND = 404
+CHOOSE = (
+    'check KUBECONFIG and --context; `eval "$(pressplay cluster env)"` takes the local cluster that '
+    "`pressplay cluster up` makes"
+)
+INSTALL = "`helm upgrade --install pressplay charts/pressplay --namespace pressplay-system --create-namespace`"
 
 
 class Exit(IntEnum):
@@ -54,9 +57,7 @@ def explains(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except Unreachable as error:
-            raise Problem(
-                str(error), "check KUBECONFIG and --context; `pressplay cluster up` makes a local one"
-            ) from None
+            raise Problem(str(error), CHOOSE) from None
         except Refused as error:
             raise explained(error) from None
 
@@ -65,13 +66,13 @@ def explains(command: Callable[P, R]) -> Callable[P, R]:
 
 def explained(error: Refused) -> Problem:
     """A refusal of the API server, with what to do about it."""
-    if error.status == NOT_FOUND and not error.reason:
+    if error.status == HTTPStatus.NOT_FOUND and not error.reason:
         # The path itself is unknown, not an object at it.
         return Problem(
             "this cluster knows no CodeRun and no DocsRun",
-            "install Pressplay with `helm install pressplay charts/pressplay`, or choose another --context",
+            f"{INSTALL} brings them; or choose another --context",
         )
-    if error.status == FORBIDDEN:
+    if error.status == HTTPStatus.FORBIDDEN:
         return Problem(
             error.message, "ask who administers the cluster for this permission, or choose another namespace"
         )

@@ -8,8 +8,12 @@ from pressplay.cli import runs
 from pressplay.cli.describe import HEADER, row
 from pressplay.cli.failures import explains
 from pressplay.cli.options import as_output, on_cluster
-from pressplay.cli.show import objects_as, say, table
+from pressplay.cli.show import listing, objects_as, say
+from pressplay.cli.workflow import show_all
 from pressplay.kube.access import Access
+
+# A run of this name is got as coderun/flows.
+FLOWS = ("flows", "workflows")
 
 
 @click.command()
@@ -19,7 +23,10 @@ from pressplay.kube.access import Access
 @explains
 @on_cluster
 def get(access: Access, name: str | None, everywhere: bool, output: str) -> None:
-    """List the runs, or show the run NAME."""
+    """List the runs, or show the run NAME; `flows` lists the Workflows of flows."""
+    if name in FLOWS:
+        show_all(access, everywhere, output)
+        return
     found = [runs.find(access, name)] if name else runs.every(access, everywhere)
     if output != "text":
         click.echo(objects_as(output, found[0] if name else found))
@@ -27,7 +34,4 @@ def get(access: Access, name: str | None, everywhere: bool, output: str) -> None
         say(f"no runs in namespace {access.namespace}")
         say('  `pressplay run "what is to be done"` in a git checkout makes one; -A looks everywhere')
     else:
-        now = runs.now()
-        header = ("NAMESPACE", *HEADER) if everywhere else HEADER
-        rows = [(run["metadata"]["namespace"], *row(run, now)) if everywhere else row(run, now) for run in found]
-        click.echo(table(header, rows))
+        click.echo(listing(found, HEADER, row, runs.now(), everywhere=everywhere))

@@ -17,13 +17,14 @@ from pressplay.cli import app_client, system
 from pressplay.cli.app_client import Installation, NewApp
 from pressplay.cli.app_manifest import Host, build_manifest, manual
 from pressplay.cli.app_server import ManifestServer
-from pressplay.cli.failures import NOT_FOUND, Problem, WrongCall, explains
+from pressplay.cli.failures import Problem, WrongCall, explains
 from pressplay.cli.options import reaching
 from pressplay.cli.show import say
 from pressplay.cli.waiting import Duration
 from pressplay.kube.access import Access, Refused, objects
 
 SECRET = "pressplay-github-app"  # noqa: S105 - a name
+WEBHOOK_SECRET = "pressplay-webhook"  # noqa: S105 - a name
 LONGEST_NAME = 34
 HTTP_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 3.0
@@ -161,22 +162,13 @@ def _make(
 
 
 def _store(access: Access, namespace: str, name: str, app: NewApp) -> None:
-    body = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name, "namespace": namespace, "labels": {"app.kubernetes.io/name": "pressplay"}},
-        "stringData": {
-            "app-id": str(app.id),
-            "private-key.pem": app.pem,
-            "slug": app.slug,
-            **({"webhook-secret": app.webhook_secret} if app.webhook_secret else {}),
-        },
-    }
     try:
-        if _read(access, namespace, name) is None:
-            access.create(objects("v1", "secrets", namespace), body)
-        else:
-            access.replace(objects("v1", "secrets", namespace, name), body)
+        for body in build_secrets(namespace, name, app):
+            called = body["metadata"]["name"]
+            if _read(access, namespace, called) is None:
+                access.create(objects("v1", "secrets", namespace), body)
+            else:
+                access.replace(objects("v1", "secrets", namespace, called), body)
     except Refused as error:
         # GitHub hands the key over once; it must not be lost, nor appear in the terminal.
         raise Problem(
@@ -185,13 +177,27 @@ def _store(access: Access, namespace: str, name: str, app: NewApp) -> None:
         ) from None
 
 
+def build_secrets(namespace: str, name: str, app: NewApp) -> list[dict[str, Any]]:
+    """The Secret of the App's key and, for webhooks, another one: who checks those has no business with the key."""
+    values = {name: {"app-id": str(app.id), "private-key.pem": app.pem, "slug": app.slug}}
+    if app.webhook_secret:
+        values[WEBHOOK_SECRET] = {"secret": app.webhook_secret}
+    labels = {"app.kubernetes.io/name": "pressplay"}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": called, "namespace": namespace, "labels": labels},
+            "stringData": told,
+        }
+        for called, told in values.items()
+    ]
+
+
 def _read(access: Access, namespace: str, name: str) -> dict[str, str] | None:
-    try:
-        found = access.get(objects("v1", "secrets", namespace, name))
-    except Refused as error:
-        if error.status == NOT_FOUND:
-            return None
-        raise
+    found = access.find(objects("v1", "secrets", namespace, name))
+    if found is None:
+        return None
     return {key: base64.b64decode(value).decode() for key, value in (found.get("data") or {}).items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from typing import Any
 
 import click
@@ -12,12 +13,11 @@ from pressplay.cli.describe import why_now
 from pressplay.cli.failures import NotYet, Problem, explains
 from pressplay.cli.options import on_cluster
 from pressplay.cli.pods import choose, pods_of, waiting_reason
-from pressplay.cli.show import say
+from pressplay.cli.show import say, shown
 from pressplay.cli.waiting import Duration
 from pressplay.kube.access import Access, Refused, objects
 from pressplay.resources.names import PREPARE_CONTAINER, RUNNER_CONTAINER, WORKBENCH_CONTAINER
 
-BAD_REQUEST = 400
 LOOK_AGAIN_SECONDS = 1.0
 CONTAINERS = (RUNNER_CONTAINER, PREPARE_CONTAINER, WORKBENCH_CONTAINER)
 
@@ -64,9 +64,9 @@ def _print(access: Access, pod: dict[str, Any], container: str, follow: bool, ta
     }
     try:
         for line in access.lines(objects("v1", "pods", access.namespace, name, "log"), None, **query):
-            click.echo(line)
+            click.echo(shown(line.decode(errors="replace")))
     except Refused as error:
-        if error.status != BAD_REQUEST:
+        if error.status != HTTPStatus.BAD_REQUEST:
             raise
         reason = waiting_reason(pod, container) or error.message
         raise NotYet(

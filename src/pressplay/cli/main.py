@@ -16,7 +16,10 @@ from pressplay import __version__
 from pressplay.cli.plugins import GROUP, PluginGroup, installed
 
 # Found like those of other packages, so that a command is imported only when it is called.
-OWN = ("cancel", "cost", "doctor", "get", "github", "logs", "retry", "run", "watch", "why")
+OWN = (
+    "agents", "cancel", "comments", "completion", "cost", "doctor", "get", "github", "logs", "retry", "run", "simulate",
+    "watch", "why", "workflow", "workstreams",
+)  # fmt: skip
 
 
 def commands() -> Iterable[EntryPoint]:

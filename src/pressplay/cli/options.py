@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,10 +15,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 Reach = Callable[[], Access]
 
 
+def _a_name(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    """A namespace's name; of another the API server would say only that it has no such path."""
+    if given and not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", given):
+        raise click.BadParameter(f"{given[:80]!r} is no name of a namespace: small letters, digits and hyphens")
+    return given
+
+
 def reaching(command: F) -> F:
     """Add -n, --context and --kubeconfig, and call the command with `reach`, which connects, instead of them."""
 
-    @click.option("-n", "--namespace", help="The namespace; that of the context where nothing is said.")
+    @click.option(
+        "-n", "--namespace", callback=_a_name, help="The namespace; that of the context where nothing is said."
+    )
     @click.option("--context", help="The kubeconfig's context; its current one where nothing is said.")
     @click.option("--kubeconfig", help="The kubeconfig; that of KUBECONFIG, or ~/.kube/config.")
     @functools.wraps(command)

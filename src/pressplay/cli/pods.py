@@ -12,7 +12,8 @@ from pressplay.resources.names import ATTEMPT, RUN_UID
 def pods_of(access: Access, run: Run) -> list[dict[str, Any]]:
     """The pods of a run's attempts, as far as they are still there."""
     selector = f"{RUN_UID}={run['metadata']['uid']}"
-    found: list[dict[str, Any]] = access.get(objects("v1", "pods", access.namespace), labelSelector=selector)["items"]
+    namespace = run["metadata"]["namespace"]
+    found: list[dict[str, Any]] = access.get(objects("v1", "pods", namespace), labelSelector=selector)["items"]
     return found
 
 

@@ -109,10 +109,10 @@ def build_manifest(told: dict[str, Any], here: Checkout | None, read: Callable[[
 def build_spec(told: dict[str, Any], here: Checkout | None, read: Callable[[], str]) -> dict[str, Any]:
     """The spec, with nothing in it that was neither said nor found."""
     ways = [name for name in ("task", "issue", "pr") if told[name] is not None]
-    if len(ways) != 1:
+    if len(ways) != 1 and ways != ["task", "pr"]:
         raise WrongCall(
             "there is no task" if not ways else f"the task is said in {len(ways)} ways",
-            'say one: pressplay run "what is to be done", --issue N or --pr N',
+            'say one: pressplay run "what is to be done", --issue N or --pr N; or words with --pr N, to be done on it',
         )
     task = read().strip() if told["task"] == "-" else told["task"]
     repository = told["repo"] or (here.repository if here else "")

@@ -5,16 +5,16 @@ Read as they are and not through the models: a newer operator may tell reasons t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
-from pressplay.cli.failures import NOT_FOUND, Exit, Problem
+from pressplay.cli.failures import Exit, Problem
 from pressplay.kube.access import Access, Refused, objects
-from pressplay.resources.base import API_VERSION
+from pressplay.resources.base import API_VERSION, PLURALS
 from pressplay.resources.reasons import ConditionType, Phase
 
-PLURALS: Mapping[str, str] = {"CodeRun": "coderuns", "DocsRun": "docsruns"}
 FINAL = (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED)
 
 Run = dict[str, Any]
@@ -25,22 +25,30 @@ def path(kind: str, namespace: str | None, name: str = "", part: str = "") -> st
     return objects(API_VERSION, PLURALS[kind], namespace, name, part)
 
 
-def find(access: Access, name: str) -> Run:
-    """The run of this name, whichever kind it is.
-
-    Raises:
-        Problem: there is none.
-    """
+def look(access: Access, name: str) -> Run | None:
+    """The run of this name, whichever kind it is; None where there is none."""
     wanted_kind, _, bare = name.rpartition("/")
     kinds = [kind for kind, plural in PLURALS.items() if wanted_kind.lower() in ("", kind.lower(), plural)]
     for kind in kinds:
         try:
             return access.get(path(kind, access.namespace, bare))
         except Refused as error:
-            if error.status != NOT_FOUND or not error.reason:
+            if error.status != HTTPStatus.NOT_FOUND or not error.reason:
                 raise
+    return None
+
+
+def find(access: Access, name: str) -> Run:
+    """The same.
+
+    Raises:
+        Problem: there is none.
+    """
+    found = look(access, name)
+    if found is not None:
+        return found
     raise Problem(
-        f"there is no run {bare!r} in namespace {access.namespace}",
+        f"there is no run {name.rpartition('/')[2]!r} in namespace {access.namespace}",
         "`pressplay get` lists those there are; -n names another namespace",
     )
 
@@ -108,11 +116,13 @@ def telling(run: Run) -> dict[str, Any] | None:
     finished_condition = condition(run, ConditionType.FINISHED)
     if finished_condition and finished_condition.get("status") == "True":
         return finished_condition
-    order = (ConditionType.SUSPENDED, ConditionType.RUNNING, ConditionType.ADMITTED)
-    found = [each for kind in order if (each := condition(run, kind)) is not None]
-    holding = [each for each in found if each.get("status") == "True"]
-    refused = [each for each in found if each.get("status") == "False" and each["type"] == ConditionType.ADMITTED]
-    return next(iter([*refused, *holding, *found]), None)
+    admitted, suspended = condition(run, ConditionType.ADMITTED), condition(run, ConditionType.SUSPENDED)
+    if admitted and admitted.get("status") == "False":
+        return admitted
+    if suspended and suspended.get("status") == "True":
+        return suspended
+    # That it was admitted is no news once it is told how it goes on, also where that is not at all.
+    return condition(run, ConditionType.RUNNING) or admitted or suspended
 
 
 def moment(text: str | None) -> datetime | None:
@@ -127,4 +137,5 @@ def now() -> datetime:
 
 def name_of(run: Run) -> str:
     """As kubectl writes names: `coderun.agents.platform/NAME`."""
-    return f"{run['kind'].lower()}.{API_VERSION.partition('/')[0]}/{run['metadata']['name']}"
+    group = str(run.get("apiVersion") or API_VERSION).partition("/")[0]
+    return f"{run['kind'].lower()}.{group}/{run['metadata']['name']}"

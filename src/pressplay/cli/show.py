@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -18,11 +18,26 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Columns as wide as they must be, two blanks between them."""
-    lines = [tuple(header), *(tuple(row) for row in rows)]
+    lines = [tuple(header), *(tuple(shown(cell) for cell in row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
+
+
+def listing(
+    found: Sequence[Run], header: Sequence[str], row: Callable[[Run, datetime], Sequence[str]], now: datetime,
+    *, everywhere: bool,
+) -> str:  # fmt: skip
+    """Objects as a table, with their namespaces where they are of all.
+
+    Args:
+        row: the cells of one object.
+    """
+    if not everywhere:
+        return table(header, [row(each, now) for each in found])
+    rows = [(each["metadata"]["namespace"], *row(each, now)) for each in found]
+    return table(("NAMESPACE", *header), rows)
 
 
 def age(since: datetime | None, now: datetime) -> str:
@@ -58,6 +73,21 @@ def duration(begin: datetime | None, end: datetime | None) -> str:
     if seconds < HOUR:
         return f"{seconds // MINUTE}m{seconds % MINUTE:02}s"
     return f"{seconds // HOUR}h{seconds % HOUR // MINUTE:02}m"
+
+
+def shown(line: str) -> str:
+    """A line as a terminal may show it: what would command the terminal, break or reorder the line is a blank."""
+    return "".join(sign if sign.isprintable() or sign == "\t" else " " for sign in line)
+
+
+def one_line(text: str) -> str:
+    """Text without breaks, control characters and bidirectional overrides."""
+    return " ".join(shown(text).split())
+
+
+def clipped(text: str, most: int) -> str:
+    """Text of no more than so many signs, the last of which says where something is left out."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def clean(run: Run) -> Run:

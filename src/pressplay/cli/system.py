@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from pressplay.cli.app_manifest import Host
-from pressplay.cli.failures import FORBIDDEN, Problem
+from pressplay.cli.failures import INSTALL, Problem
 from pressplay.kube.access import Access, Refused, objects
 
 NAMESPACE = "pressplay-system"
@@ -17,7 +18,7 @@ def deployments(access: Access, namespace: str | None = None) -> dict[str, dict[
     try:
         items = access.get(objects("apps/v1", "deployments", namespace), labelSelector=SELECTOR)["items"]
     except Refused as error:
-        if error.status != FORBIDDEN or namespace is not None:
+        if error.status != HTTPStatus.FORBIDDEN or namespace is not None:
             raise
         # Whoever may not look everywhere may still look where it usually is.
         return deployments(access, NAMESPACE)
@@ -39,9 +40,17 @@ def find_namespace(access: Access) -> str:
     if not found:
         raise Problem(
             "Pressplay is not installed in this cluster",
-            f"`helm install pressplay charts/pressplay --namespace {NAMESPACE} --create-namespace` installs it",
+            f"{INSTALL} installs it",
         )
     return str(next(iter(found.values()))["metadata"]["namespace"])
+
+
+def pod_of(access: Access, namespace: str, component: str) -> str | None:
+    """The name of a component's pod that runs; None where none does."""
+    selector = f"app.kubernetes.io/name=pressplay,app.kubernetes.io/component={component}"
+    pods = access.get(objects("v1", "pods", namespace), labelSelector=selector)["items"]
+    ready = [pod for pod in pods if pod.get("status", {}).get("phase") == "Running"]
+    return str(ready[0]["metadata"]["name"]) if ready else None
 
 
 def github_host(access: Access, namespace: str) -> Host:

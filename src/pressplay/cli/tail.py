@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pressplay.cli.pods import choose, pods_of, waiting_reason
 from pressplay.cli.runs import Run
+from pressplay.cli.show import shown
 from pressplay.kube.access import Access, Refused, Unreachable, objects
 from pressplay.resources.names import RUNNER_CONTAINER
 
@@ -52,4 +53,4 @@ class Tail:
     def _print(self, pod: str) -> None:
         path = objects("v1", "pods", self._access.namespace, pod, "log")
         for line in self._access.lines(path, None, container=RUNNER_CONTAINER, follow="true"):
-            self._tell(f"          {line.decode(errors='replace').rstrip()[:WIDTH]}")
+            self._tell(f"          {shown(line.decode(errors='replace').rstrip())[:WIDTH]}")

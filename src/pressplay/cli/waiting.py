@@ -63,7 +63,8 @@ def finish(access: Access, run: runs.Run, output: str, *, wait: bool, watch: boo
     if not (wait or watch):
         if output == "text":
             name = run["metadata"]["name"]
-            say(f"  `pressplay watch {name}` follows it, `pressplay why {name}` says what holds it up")
+            named = f"{name} -n {run['metadata']['namespace']}"
+            say(f"  `pressplay watch {named}` follows it, `pressplay why {named}` says what holds it up")
             click.echo(name)
         else:
             click.echo(objects_as(output, run))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import httpx
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +13,9 @@ from starlette.responses import Response
 from pressplay.gateway.auth import Unauthorized, Unsure
 from pressplay.gateway.quarantine.client import QuarantineRefused
 from pressplay.gateway.signer.client import SignerRefused
-from pressplay.ledger.store import OutOfOrder
+from pressplay.ledger.transcripts import OutOfOrder, TooLong
+from pressplay.llm.catalogue import UnknownModel
+from pressplay.personas.loader import UnknownPersona
 from pressplay.protocol.run import Refusal, Violation
 from pressplay.resources.reasons import Reason
 
@@ -73,10 +76,26 @@ def _out_of_order(_: Request, error: Exception) -> Response:
     return answer(Refusal(reason=Reason.INVALID_RUN, message=str(error)), 409)
 
 
+def _too_long(_: Request, error: Exception) -> Response:
+    told = f"{error}; split the task into smaller ones"
+    return answer(Refusal(reason=Reason.NOT_CONVERGING, message=told), 413)
+
+
 def _passed_on(_: Request, error: Exception) -> Response:
     if isinstance(error, QuarantineRefused | SignerRefused):
         return answer(error.refusal, error.status)
     return Response(status_code=500)
+
+
+def _unknown(_: Request, error: Exception) -> Response:
+    """A persona or model that was there when the run was admitted, and is not in this gateway's any more."""
+    reason = Reason.UNKNOWN_PERSONA if isinstance(error, UnknownPersona) else Reason.UNKNOWN_MODEL
+    return answer(Refusal(reason=reason, message=str(error)[:4000]), 422)
+
+
+def _not_there(_: Request, error: Exception) -> Response:
+    told = f"a part of the gateway does not answer: {type(error).__name__}"
+    return answer(Refusal(reason=Reason.GATEWAY_UNAVAILABLE, message=told), 503)
 
 
 HANDLERS: Mapping[Any, Callable[[Request, Exception], Response]] = {
@@ -84,6 +103,10 @@ HANDLERS: Mapping[Any, Callable[[Request, Exception], Response]] = {
     Unauthorized: _unauthorized,
     Unsure: _unsure,
     OutOfOrder: _out_of_order,
+    TooLong: _too_long,
     QuarantineRefused: _passed_on,
     SignerRefused: _passed_on,
+    UnknownPersona: _unknown,
+    UnknownModel: _unknown,
+    httpx.HTTPError: _not_there,
 }

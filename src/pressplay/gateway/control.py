@@ -11,11 +11,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pressplay.gateway.admission import Admissions
-from pressplay.gateway.answers import answer, read
+from pressplay.gateway.answers import Rejected, answer, read
+from pressplay.gateway.metrics import Metrics
 from pressplay.gateway.outputs import Outputs
 from pressplay.gateway.plan import Plan
 from pressplay.ledger.store import Ledger
 from pressplay.protocol.control import ADMISSIONS, RUNS, AdmissionRequest, AttemptEnd, Finish
+from pressplay.resources.reasons import Reason
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class ControlRoutes:
     ledger: Ledger
     admissions: Admissions
     outputs: Outputs
+    metrics: Metrics
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -39,7 +42,13 @@ class ControlRoutes:
     async def admit(self, request: Request) -> Response:
         """Whether a run may begin."""
         await self.authenticate(request)
-        return answer(await self.admissions.admit(await read(request, AdmissionRequest)))
+        try:
+            admission = await self.admissions.admit(await read(request, AdmissionRequest))
+        except Rejected as error:
+            self.metrics.admissions.labels(error.refusal.reason).inc()
+            raise
+        self.metrics.admissions.labels(Reason.ADMITTED).inc()
+        return answer(admission)
 
     async def record(self, request: Request) -> Response:
         """What is known of a run."""
@@ -52,20 +61,23 @@ class ControlRoutes:
         told = await read(request, AttemptEnd)
         uid = str(request.path_params["uid"])
         await asyncio.to_thread(self.ledger.close_attempt, uid, int(request.path_params["number"]), told.reason)
-        return await self._record(uid)
+        # What came before is taken to its end: the record is what the operator decides by.
+        async with self.outputs.at_rest(uid):
+            return await self._record(uid)
 
     async def finish(self, request: Request) -> Response:
         """The run has ended for good."""
         await self.authenticate(request)
         told = await read(request, Finish)
         uid = str(request.path_params["uid"])
-        row = await asyncio.to_thread(self.ledger.run, uid)
-        if row is not None and row.finished is None:
-            branch = None
-            if told.keep_work:
-                branch = await self.outputs.keep_work(row, Plan.model_validate_json(row.plan))
-            await asyncio.to_thread(self.ledger.finish, uid, told.reason, branch)
-        return await self._record(uid)
+        async with self.outputs.at_rest(uid):
+            row = await asyncio.to_thread(self.ledger.run, uid)
+            if row is not None and row.finished is None:
+                branch = None
+                if told.keep_work:
+                    branch = await self.outputs.keep_work(row, Plan.model_validate_json(row.plan))
+                await asyncio.to_thread(self.ledger.finish, uid, told.reason, branch)
+            return await self._record(uid)
 
     async def _record(self, uid: str) -> Response:
         return answer(await asyncio.to_thread(self.ledger.record, uid))

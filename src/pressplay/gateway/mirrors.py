@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import httpx
 
+from pressplay.gateway.locks import Locks
 from pressplay.gateway.quarantine.client import Quarantine
 from pressplay.protocol.quarantine import Refs
 from pressplay.workspace.smart_http import Fetch, Remote, list_refs
+
+# What is asked about at once fits into one request, there and here.
+MOST_ASKED: Final = 100
 
 
 @dataclass
@@ -25,7 +29,7 @@ class Mirrors:
     http: httpx.AsyncClient
     quarantine: Quarantine
     web: str
-    _one_at_a_time: dict[int, asyncio.Lock] = field(default_factory=dict)
+    _repositories: Locks = field(default_factory=Locks)
 
     def remote(self, repository: str, token: str | None) -> Remote:
         """A repository of GitHub's."""
@@ -42,17 +46,24 @@ class Mirrors:
             TransportError: GitHub does not give it.
             QuarantineRefused: it is broken, or the disk is full.
         """
-        async with self._one_at_a_time.setdefault(identity, asyncio.Lock()):
+        async with self._repositories.hold(identity):
             ref = f"refs/heads/{branch}"
             there = await self.quarantine.refs(identity)
             if there.refs.get(ref) == commit:
                 return
+            gone = await self._gone(remote, [name for name in there.refs if name != ref])
             haves = sorted(set(there.refs.values()))
             fetch = Fetch(remote, [commit], haves=haves, shallow=there.shallow, depth=depth)
             async with fetch as fetched:
                 first = await anext(fetched.pack, b"")
-                refs = Refs(refs={ref: commit}, shallow=tuple(fetched.shallow))
+                refs = Refs(refs={ref: commit}, shallow=tuple(fetched.shallow), gone=gone)
                 await self.quarantine.take(identity, refs, _chained(first, fetched.pack))
+
+    async def _gone(self, remote: Remote, names: Sequence[str]) -> tuple[str, ...]:
+        """Which of these refs GitHub has no more; as many as one request asks for."""
+        asked = sorted(names)[:MOST_ASKED]
+        known = await list_refs(remote, asked) if asked else {}
+        return tuple(name for name in asked if name not in known)
 
 
 async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

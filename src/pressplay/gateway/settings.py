@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+RETENTION_DAYS = 90
+POLL_SECONDS = 30.0
+
 
 @dataclass(frozen=True)
 class GatewaySettings:
@@ -14,6 +17,10 @@ class GatewaySettings:
     Attributes:
         web: GitHub's address for people and git, without a slash at its end.
         operator: the operator's user name at the API server.
+        events_mode: off; poll, where GitHub is asked what is new; webhook, where it tells.
+        poll_seconds: between two times that GitHub is asked.
+        events: a file with the secret of whoever brings events; nobody may where it is not there.
+        retention_days: how long transcripts and work of ended runs are kept.
     """
 
     ledger: str
@@ -24,6 +31,10 @@ class GatewaySettings:
     signer: Path
     quarantine: Path
     operator: str
+    events: Path
+    events_mode: str
+    poll_seconds: float
+    retention_days: int
     debug: bool
 
 
@@ -40,5 +51,9 @@ def from_environment(variables: Mapping[str, str]) -> GatewaySettings:
         signer=Path(variables.get("PRESSPLAY_SIGNER_SOCKET") or "/run/pressplay/signer/signer.sock"),
         quarantine=Path(variables.get("PRESSPLAY_QUARANTINE_SOCKET") or "/run/pressplay/quarantine/quarantine.sock"),
         operator=variables.get("PRESSPLAY_OPERATOR_ACCOUNT") or account,
+        events=Path(variables.get("PRESSPLAY_EVENTS_SECRET") or "/etc/pressplay/events/token"),
+        events_mode=variables.get("PRESSPLAY_EVENTS_MODE") or "off",
+        poll_seconds=float(variables.get("PRESSPLAY_POLL_SECONDS") or POLL_SECONDS),
+        retention_days=int(variables.get("PRESSPLAY_RETENTION_DAYS") or RETENTION_DAYS),
         debug=variables.get("PRESSPLAY_DEBUG", "") == "true",
     )

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 
 import httpx
+
+A_MINUTE = 60.0
+# As GitHub words it where a proxy dropped the headers: not every text that has a limit in it.
+_LIMITED = re.compile(r"(?:secondary|api) rate limit", re.IGNORECASE)
 
 
 class GitHubError(Exception):
@@ -73,8 +78,9 @@ def error_of(answer: httpx.Response) -> GitHubError:
     said = str(body.get("message") or f"GitHub answered {answer.status_code}")
     request = answer.headers.get("x-github-request-id", "")
     code = answer.status_code
-    if code in (403, 429) and (wait := retry_after(answer.headers, said, time.time())) is not None:
-        return RateLimited(said, request, wait)
+    wait = retry_after(answer.headers, said, time.time()) if code in (403, 429) else None
+    if wait is not None or code == 429:
+        return RateLimited(said, request, A_MINUTE if wait is None else wait)
     match code:
         case 301 | 302 | 303 | 307 | 308:
             return Moved("the repository has moved; use its new name", request)
@@ -98,11 +104,32 @@ def retry_after(headers: Mapping[str, str], said: str, now: float) -> float | No
     Source: GitHub's "Rate limits for the REST API": `retry-after`, else `x-ratelimit-reset` where nothing remains, else
     a minute for a secondary limit.
     """
-    if "retry-after" in headers:
-        return float(headers["retry-after"])
-    if headers.get("x-ratelimit-remaining") == "0":
-        return max(1.0, float(headers.get("x-ratelimit-reset", now + 60)) - now)
-    return 60.0 if "secondary rate limit" in said.lower() else None
+    asked, reset = _number(headers.get("retry-after")), _number(headers.get("x-ratelimit-reset"))
+    if asked is not None:
+        return asked
+    if headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers or _LIMITED.search(said):
+        return A_MINUTE if reset is None or "secondary" in said.lower() else max(1.0, reset - now)
+    return None
+
+
+def _number(told: str | None) -> float | None:
+    """A header that is a number; a proxy on the way may have put a date there."""
+    return float(told) if told is not None and told.isascii() and told.isdigit() else None
+
+
+def checked(answer: httpx.Response) -> httpx.Response:
+    """An answer that is whole: one whose JSON ends in the middle was cut on the way.
+
+    Raises:
+        Unavailable: it is not.
+    """
+    if answer.is_success and answer.content and "json" in answer.headers.get("content-type", ""):
+        try:
+            answer.json()
+        except (ValueError, RecursionError):
+            request = answer.headers.get("x-github-request-id", "")
+            raise Unavailable("GitHub's answer breaks off in the middle", request) from None
+    return answer
 
 
 def _body(answer: httpx.Response) -> dict[str, object]:

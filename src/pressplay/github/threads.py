@@ -1,4 +1,4 @@
-"""Issues and pull requests as a run may read them: cleaned, and told apart by who wrote them. Pure."""
+"""Issues and pull requests as runs and people read them: without what a reader on GitHub does not see. Pure."""
 
 from __future__ import annotations
 
@@ -8,75 +8,60 @@ from typing import Any
 from pressplay.github.text import visible
 from pressplay.protocol.run import Comment, ReviewThread, Thread
 
-# Of GitHub's associations those that come with write access to the repository.
-TRUSTED = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 LONGEST = 20_000
 
 
 def thread_of(
-    issue: Mapping[str, Any], comments: Iterable[Mapping[str, Any]], reviews: Iterable[Mapping[str, Any]] = ()
-) -> Thread:
+    issue: Mapping[str, Any], comments: Iterable[Mapping[str, Any]], reviews: Iterable[Mapping[str, Any]] = (),
+    left_out: str = "",
+) -> Thread:  # fmt: skip
     """An issue or pull request from GitHub's own answers.
 
     Args:
         reviews: nodes of GraphQL's `reviewThreads`.
+        left_out: what is not among them, and why, in one line.
     """
     return Thread(
         number=int(issue["number"]),
         title=visible(str(issue.get("title") or ""))[:500],
         body=visible(str(issue.get("body") or ""))[:LONGEST],
-        author=_login(issue.get("user")),
-        trusted=issue.get("author_association") in TRUSTED,
+        author=author_of(issue),
         state=str(issue.get("state") or ""),
         labels=tuple(str(label.get("name", "")) for label in issue.get("labels") or [] if isinstance(label, Mapping)),
         comments=tuple(_comment(each) for each in comments),
         reviews=tuple(_review(each) for each in reviews),
+        left_out=left_out,
     )
 
 
-def as_text(thread: Thread, kind: str) -> str:
-    """A thread as the first turn of a conversation, each part under who wrote it."""
-    parts = [f"{kind} #{thread.number} by {thread.author}: {thread.title}", thread.body]
-    parts += [_told(comment) for comment in thread.comments]
-    for review in thread.reviews:
-        state = "resolved" if review.resolved else "open"
-        parts.append(f"Review thread ({state}) at {review.path}:{review.line or '?'}\n{review.code}")
-        parts += [_told(comment) for comment in review.comments]
-    return "\n\n".join(part for part in parts if part)
+def author_of(said: Mapping[str, Any]) -> str:
+    """The login of who wrote something, as the REST API writes it; `ghost` for one that is gone.
+
+    GraphQL leaves the end of a bot's login out, and so it is that of a person who took the same name.
+    """
+    user = said.get("user") or said.get("author")
+    if not isinstance(user, Mapping):
+        return "ghost"
+    login = str(user.get("login") or "ghost")
+    return f"{login}[bot]" if user.get("__typename") == "Bot" else login
 
 
-def _told(comment: Comment) -> str:
-    return f"{comment.author} wrote:\n{comment.body}"
-
-
-def _comment(body: Mapping[str, Any]) -> Comment:
+def _comment(said: Mapping[str, Any]) -> Comment:
     return Comment(
-        author=_login(body.get("user")),
-        trusted=body.get("author_association") in TRUSTED,
-        body=visible(str(body.get("body") or ""))[:LONGEST],
-        created_at=str(body.get("created_at") or ""),
+        author=author_of(said),
+        body=visible(str(said.get("body") or ""))[:LONGEST],
+        created_at=str(said.get("created_at") or said.get("createdAt") or ""),
     )
 
 
 def _review(node: Mapping[str, Any]) -> ReviewThread:
     comments = node["comments"]["nodes"]
     return ReviewThread(
+        id=str(node["id"]),
         path=str(node["path"]),
         line=node.get("line"),
         resolved=bool(node["isResolved"]),
         outdated=bool(node["isOutdated"]),
         code=visible(str(comments[0].get("diffHunk") or ""))[:4000] if comments else "",
-        comments=tuple(
-            Comment(
-                author=_login(each.get("author")),
-                trusted=each.get("authorAssociation") in TRUSTED,
-                body=visible(str(each.get("body") or ""))[:LONGEST],
-                created_at=str(each.get("createdAt") or ""),
-            )
-            for each in comments
-        ),
+        comments=tuple(_comment(each) for each in comments),
     )
-
-
-def _login(user: object) -> str:
-    return str(user.get("login", "ghost")) if isinstance(user, Mapping) else "ghost"

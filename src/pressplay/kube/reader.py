@@ -6,10 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from pressplay.kube.access import Access, Refused, objects
-from pressplay.resources.base import API_VERSION
+from pressplay.kube.access import Access, objects
+from pressplay.resources.base import API_VERSION, PLURALS
 
-PLURALS = {"CodeRun": "coderuns", "DocsRun": "docsruns"}
 REVIEWS = objects("authentication.k8s.io/v1", "tokenreviews")
 
 
@@ -57,9 +56,4 @@ class ClusterReader:
         return None if plural is None else await self._find(objects(API_VERSION, plural, namespace, name))
 
     async def _find(self, path: str) -> dict[str, Any] | None:
-        try:
-            return await asyncio.to_thread(self._access.get, path)
-        except Refused as refused:
-            if refused.status == 404:
-                return None
-            raise
+        return await asyncio.to_thread(self._access.find, path)

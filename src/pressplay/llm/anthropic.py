@@ -33,6 +33,7 @@ from pressplay.llm.messages import (
     Wire,
 )
 from pressplay.llm.model import KeySource
+from pressplay.llm.transport import never_connected, patience
 from pressplay.llm.usage import NOTHING, Usage, from_anthropic
 
 BASE_URL = "https://api.anthropic.com"
@@ -217,7 +218,7 @@ class AnthropicModel:
         self._info = info
         self._key = key
         # No redirects: the key would be told to whoever it leads to.
-        self._http = anthropic.DefaultAsyncHttpxClient(timeout=idle, follow_redirects=False)
+        self._http = anthropic.DefaultAsyncHttpxClient(timeout=patience(idle), follow_redirects=False)
         self._idle = idle
         self._base_url = base_url or BASE_URL
 
@@ -240,7 +241,7 @@ class AnthropicModel:
             api_key=self._key().get_secret_value(),
             base_url=self._base_url,
             http_client=self._http,
-            timeout=self._idle,
+            timeout=patience(self._idle),
             max_retries=0,
         )
         assembly = Assembly(self.name)
@@ -263,6 +264,8 @@ class AnthropicModel:
 def translated(error: Exception, usage: Usage, idle: float) -> ModelError:
     """An error of the SDK's, told in ours."""
     # The SDK leaves the transport's errors as they are once a stream has begun.
+    if never_connected(error):
+        return Overloaded("no connection: ConnectTimeout")
     if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException):
         return IdleTimeout(f"not a byte in {idle:g} seconds", usage=usage)
     if isinstance(error, anthropic.APIStatusError):

@@ -22,6 +22,18 @@ def parsed_call(call_id: str, name: str, arguments: str) -> ToolCall:
         value: JsonValue = json.loads(arguments) if arguments.strip() else {}
     except ValueError as error:
         return ToolCall(id=call_id, name=name, problem=f"the arguments are no JSON ({error}); call the tool again")
+    if not _is_text(value):
+        problem = "the arguments have half a surrogate pair in them, which is no character; call the tool again"
+        return ToolCall(id=call_id, name=name, problem=problem)
     if not isinstance(value, dict):
         return ToolCall(id=call_id, name=name, problem="the arguments are no JSON object; call the tool again")
     return ToolCall(id=call_id, name=name, arguments=value)
+
+
+def _is_text(value: JsonValue) -> bool:
+    """Whether all of it can be written as UTF-8: JSON's escapes can say what is no character."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

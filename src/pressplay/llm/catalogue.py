@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from decimal import ROUND_CEILING, Decimal
 from importlib import resources
 from pathlib import Path
-from typing import Literal, NewType
+from typing import Any, Literal, NewType
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, field_validator
@@ -25,6 +25,8 @@ MicroDollars = NewType("MicroDollars", int)
 NO_MONEY = MicroDollars(0)
 
 NEAR_NAMES = 3
+# That of libyaml, where there is one, is ten times as fast.
+SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class CatalogueError(Exception):
@@ -170,7 +172,7 @@ def load(path: Path | None = None) -> Catalogue:
     name = str(path) if path else "models.yaml"
     try:
         text = (path or resources.files("pressplay.llm") / "models.yaml").read_text(encoding="utf-8")
-        return Catalogue(_File.model_validate(yaml.safe_load(text)).models)
+        return Catalogue(_File.model_validate(yaml.load(text, SAFE)).models)  # noqa: S506 - the safe one
     except (OSError, yaml.YAMLError) as error:
         raise CatalogueError(f"{name} cannot be read: {error}") from error
     except ValidationError as error:

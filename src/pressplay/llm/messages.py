@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from pressplay.llm.usage import Usage
 
@@ -51,11 +51,16 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _characters(text: str) -> str:
+    """The text with every half of a surrogate pair, which JSON's escapes can say, made a character."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 class Text(_Frozen):
-    """Plain text."""
+    """Plain text; always such as UTF-8 can hold."""
 
     kind: Literal["text"] = "text"
-    text: str
+    text: Annotated[str, AfterValidator(_characters)]
 
 
 class Image(_Frozen):

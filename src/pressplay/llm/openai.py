@@ -22,6 +22,7 @@ from pressplay.llm.catalogue import ModelInfo
 from pressplay.llm.errors import IdleTimeout, InvalidRequest, ModelError, Overloaded, StreamCut, from_status
 from pressplay.llm.messages import Answer, Image, Message, Request, StopReason, Text, ToolCall, ToolResult, Wire
 from pressplay.llm.model import KeySource
+from pressplay.llm.transport import never_connected, patience
 from pressplay.llm.usage import NOTHING, Usage, from_openai
 
 BASE_URL = "https://api.openai.com/v1"
@@ -201,7 +202,7 @@ class OpenAIModel:
         self._info = info
         self._key = key
         # No redirects: the key would be told to whoever it leads to.
-        self._http = openai.DefaultAsyncHttpxClient(timeout=idle, follow_redirects=False)
+        self._http = openai.DefaultAsyncHttpxClient(timeout=patience(idle), follow_redirects=False)
         self._idle = idle
         self._base_url = base_url or BASE_URL
 
@@ -224,7 +225,7 @@ class OpenAIModel:
             api_key=self._key().get_secret_value(),
             base_url=self._base_url,
             http_client=self._http,
-            timeout=self._idle,
+            timeout=patience(self._idle),
             max_retries=0,
         )
         body = build_body(request, self._info)
@@ -255,6 +256,8 @@ def at_most(assembly: Assembly, body: Body) -> Usage:
 
 def translated(error: Exception, usage: Usage, idle: float) -> ModelError:
     """An error of the SDK's, told in ours."""
+    if never_connected(error):
+        return Overloaded("no connection: ConnectTimeout")
     if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
         return IdleTimeout(f"not a byte in {idle:g} seconds", usage=usage)
     if isinstance(error, openai.APIStatusError):

@@ -7,9 +7,25 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from pressplay.llm.catalogue import MicroDollars
-from pressplay.llm.limits import Budget
 
 DOLLAR = 1_000_000
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What may be spent. None: no limit of this kind.
+
+    Attributes:
+        money: micro-dollars.
+        seconds: of wall clock.
+        name: what the budget is called where it is told of.
+    """
+
+    tokens: int | None = None
+    money: MicroDollars | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    name: str = "run"
 
 
 @dataclass(frozen=True)

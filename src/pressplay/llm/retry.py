@@ -1,8 +1,7 @@
 """Patience: calls again what may succeed the second time, waits as it is told to, keeps to the rate, falls back.
 
-Decisions are pure (`next_delay`, `next_opening`); `PatientModel` only carries them out. It asks the account before
-every attempt and tells it after every one, those that broke off too, so that nothing that a vendor bills is lost and no
-retry slips past a budget. Must not know any vendor.
+Decisions are pure (`next_delay`, `next_opening`); `PatientModel` only carries them out. What an attempt costs is
+counted where it passes, in the gateway. Must not know any vendor.
 """
 
 from __future__ import annotations
@@ -14,12 +13,10 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from pressplay.llm.errors import ModelError, Overloaded, RateLimited
 from pressplay.llm.messages import Answer, Request
 from pressplay.llm.model import Model
-from pressplay.llm.usage import NOTHING, Usage
 
 LOG = logging.getLogger(__name__)
 
@@ -100,26 +97,6 @@ class RateLimiter:
             self._calls.append(self._now())
 
 
-class Accountant(Protocol):
-    """Who pays: asked before each attempt, told after it (see `limits.Account`)."""
-
-    def before(self, model: str, request: Request) -> None:
-        """Raise if the attempt may not be made."""
-
-    def after(self, model: str, usage: Usage, *, answered: bool) -> None:
-        """Note what the attempt took."""
-
-
-class NoAccount:
-    """Nobody counts."""
-
-    def before(self, model: str, request: Request) -> None:
-        """Everything may be done."""
-
-    def after(self, model: str, usage: Usage, *, answered: bool) -> None:
-        """Nothing is noted."""
-
-
 class PatientModel:
     """Models of one wire in the order of preference, called with patience.
 
@@ -133,14 +110,12 @@ class PatientModel:
         self,
         models: Sequence[Model],
         *,
-        account: Accountant | None = None,
         limiter: RateLimiter | None = None,
         patience: Patience | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._models = tuple(models)
-        self._account = account or NoAccount()
         self._limiter = limiter or RateLimiter(None)
         self._patience = patience or Patience()
         self._sleep = sleep
@@ -160,7 +135,6 @@ class PatientModel:
 
         Raises:
             ModelError: the last one met, when patience is at its end.
-            BudgetExceeded: from the account, before any attempt.
         """
         *others, last = self._models
         for model in others:
@@ -177,19 +151,15 @@ class PatientModel:
         while True:
             attempt += 1
             await self._limiter.wait()
-            self._account.before(model.name, request)
             try:
                 answer = await model.complete(request)
             except ModelError as error:
-                if error.usage != NOTHING:
-                    self._account.after(model.name, error.usage, answered=False)
                 delay = next_delay(error, attempt, self._patience, self._chance())
                 if delay is None:
                     raise
                 LOG.info("%s: %s; attempt %d follows in %.1f s", model.name, error.message, attempt + 1, delay)
                 await self._sleep(delay)
                 continue
-            self._account.after(model.name, answer.usage, answered=True)
             LOG.debug("%s answered: %s, stop=%s", model.name, answer.usage, answer.stop)
             return answer
 

@@ -1,1 +1,4 @@
-"""Turns CodeRuns and DocsRuns into Jobs. Holds no credential of GitHub or of a model."""
+"""Turns CodeRuns and DocsRuns into Jobs, makes the Workflows of flows and works their nodes.
+
+Holds no credential of GitHub or of a model.
+"""

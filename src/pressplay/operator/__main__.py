@@ -8,79 +8,111 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import kopf
-import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
-from pressplay.kube.access import connect
-from pressplay.kube.reader import PLURALS
+from pressplay.kube import argo
+from pressplay.kube.access import CONNECTIONS, connect, objects
+from pressplay.kube.argo import ArgoServer
+from pressplay.kube.watch import Watch
+from pressplay.operator import health
+from pressplay.operator.flows import FlowMaker
 from pressplay.operator.gateway import Gateway
-from pressplay.operator.leader import Election
+from pressplay.operator.leader import Election, Leadership, NotLeading
+from pressplay.operator.metrics import Metrics
+from pressplay.operator.nodes.worker import KIND as WORKFLOW
+from pressplay.operator.nodes.worker import NodeWorker
+from pressplay.operator.parts import until_one_ends
 from pressplay.operator.queue import Queue
 from pressplay.operator.settings import OperatorSettings, from_environment
-from pressplay.operator.worker import Worker
-from pressplay.resources.base import GROUP, VERSION
-from pressplay.resources.names import HEALTH_PORT, RUN_KIND, RUN_NAME
+from pressplay.operator.worker import Key, Worker
+from pressplay.policy.redaction import redacting_handler
+from pressplay.resources.base import GROUP, PLURALS, VERSION
+from pressplay.resources.names import FLOW, RUN_KIND, RUN_NAME
+
+# The part that listens for signals.
+KOPF = "watch of runs"
 
 
-def main() -> None:
-    """Work until ended."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+def main() -> int:
+    """Work until ended; 1 where a part of it broke or ended by itself, and its log says which."""
+    told = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=logging.INFO, format=told, handlers=[redacting_handler()])
     for name in ("httpx", "kopf"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    asyncio.run(_run(from_environment(os.environ)))
+    return asyncio.run(_run(from_environment(os.environ)))
 
 
-async def _run(settings: OperatorSettings) -> None:
+async def _run(settings: OperatorSettings) -> int:
+    # Each look may wait in a thread, and so may the election, which must not wait for one. By default there are six.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(CONNECTIONS))
     access = connect()
     gateway = Gateway(settings.control, settings.token)
-    queue = Queue(Worker(access, gateway, settings).look)
+    metrics = Metrics()
+    server = ArgoServer(settings.argo_server, lambda: settings.argo_token.read_text().strip())
+    nodes = NodeWorker(access, gateway, server, metrics)
+    runs = Worker(access, gateway, settings, metrics)
+
+    async def look(key: Key) -> float | None:
+        kind, namespace, name = key
+        return await (nodes.look(namespace, name) if kind == WORKFLOW else runs.look(key))
+
+    queue = Queue(look, metrics)
+
+    def look_at_workflow(namespace: str, name: str) -> None:
+        queue.add((WORKFLOW, namespace, name))
 
     def lead(leads: bool) -> None:
-        if leads:
-            queue.active.set()
-        else:
-            queue.active.clear()
+        metrics.leading.set(leads)
+        queue.leadership.tell(leads)
 
     election = Election(access, settings.namespace, settings.identity, lead)
-    every = [
-        asyncio.create_task(work)
-        for work in (
-            queue.run(),
-            election.run(),
-            _health().serve(),
-            kopf.operator(
-                registry=_registry(queue), settings=_kopf_settings(), standalone=True,
-                namespaces=settings.namespaces, clusterwide=not settings.namespaces,
-            ),
+    parts: dict[str, Coroutine[Any, Any, None]] = {"election of a leader": election.run(), "queue": queue.run()}
+    if settings.flows:
+        path = objects(argo.API_VERSION, argo.PLURAL, settings.flows)
+        maker = FlowMaker(
+            access, gateway, server, metrics, settings.flows, queue.leadership.active, look_at_workflow, nodes.wake
         )
-    ]  # fmt: skip
+        parts["watch of Workflows"] = Watch(access, path, "Workflows", FLOW, look_at_workflow).run()
+        parts["maker of Workflows"] = _while_leading(queue.leadership, maker.run)
+    parts["health"] = health.server(health.application(metrics, election.silent), settings.health_port).serve()
+    parts[KOPF] = kopf.operator(
+        registry=_registry(queue, settings.flows), settings=_kopf_settings(), standalone=True,
+        namespaces=settings.namespaces, clusterwide=not settings.namespaces,
+    )  # fmt: skip
     try:
-        await asyncio.wait(every, return_when=asyncio.FIRST_COMPLETED)
+        return await until_one_ends(parts, asked=KOPF)
     finally:
-        for task in every:
-            task.cancel()
-        await asyncio.gather(*every, return_exceptions=True)
         await gateway.close()
+        await server.close()
 
 
-def _registry(queue: Queue) -> kopf.OperatorRegistry:
+async def _while_leading(leadership: Leadership, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        with suppress(NotLeading):
+            await leadership.do(work)
+
+
+def _registry(queue: Queue, flows: str) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
 
     def on_run(kind: str) -> Any:
-        def seen(namespace: str | None, name: str | None, **_: Any) -> None:
+        def seen(namespace: str | None, name: str | None, meta: Any, **_: Any) -> None:
             queue.add((kind, namespace or "", name or ""))
+            # Elsewhere Workflows are somebody else's.
+            for owner in (meta.get("ownerReferences") or ()) if flows and namespace == flows else ():
+                if owner["kind"] == WORKFLOW:
+                    queue.add((WORKFLOW, flows, owner["name"]))
 
         return seen
 
-    def on_job(namespace: str | None, labels: Any, **_: Any) -> None:
-        kind, name = labels.get(RUN_KIND), labels.get(RUN_NAME)
+    def on_job(namespace: str | None, labels: Any, annotations: Any, **_: Any) -> None:
+        kind, name = labels.get(RUN_KIND), annotations.get(RUN_NAME) or labels.get(RUN_NAME)
         if kind in PLURALS and name:
             queue.add((kind, namespace or "", name))
 
@@ -104,18 +136,5 @@ def _kopf_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def _health() -> uvicorn.Server:
-    async def alive(_: Request) -> Response:
-        return PlainTextResponse("ok")
-
-    async def metrics(_: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-    app = Starlette(routes=[Route("/healthz", alive), Route("/readyz", alive), Route("/metrics", metrics)])
-    host = "0.0.0.0"  # noqa: S104 - a pod's own address
-    config = uvicorn.Config(app, host=host, port=HEALTH_PORT, access_log=False, log_config=None, lifespan="off")
-    return uvicorn.Server(config)
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

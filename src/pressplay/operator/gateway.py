@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from pressplay.protocol.control import ADMISSIONS, RUNS, Admission, AdmissionRequest, AttemptEnd, Finish, Record
+from pressplay.protocol.flows import FLOWS, WAKES, Due, FlowEnd, FlowKnown, FlowNews, FlowSeen, Seen
+from pressplay.protocol.gates import GATES, Gate, GateAnswer, GateAsked
 from pressplay.protocol.run import Refusal
 from pressplay.resources.reasons import Reason
 
+M = TypeVar("M", bound=BaseModel)
 SECONDS = 120.0
 
 
@@ -48,28 +53,57 @@ class Gateway:
             Refused: it may not.
             NotReady: it may later.
         """
-        answer = await self._call("POST", ADMISSIONS, request)
-        return Admission.model_validate_json(answer.content)
+        return _read(Admission, await self._call("POST", ADMISSIONS, request))
 
     async def record(self, uid: str) -> Record:
         """What is known of a run."""
-        return Record.model_validate_json((await self._call("GET", f"{RUNS}/{uid}")).content)
+        return _read(Record, await self._call("GET", f"{RUNS}/{uid}"))
 
     async def end_attempt(self, uid: str, number: int, reason: Reason) -> Record:
         """Have an attempt's token be worth nothing from now on."""
-        answer = await self._call("POST", f"{RUNS}/{uid}/attempts/{number}/end", AttemptEnd(reason=reason))
-        return Record.model_validate_json(answer.content)
+        return _read(Record, await self._call("POST", f"{RUNS}/{uid}/attempts/{number}/end", AttemptEnd(reason=reason)))
 
     async def finish(self, uid: str, reason: Reason) -> Record:
         """The run has ended for good."""
-        answer = await self._call("POST", f"{RUNS}/{uid}/finish", Finish(reason=reason))
-        return Record.model_validate_json(answer.content)
+        return _read(Record, await self._call("POST", f"{RUNS}/{uid}/finish", Finish(reason=reason)))
+
+    async def due_flows(self, wait: float) -> Due:
+        """What is to be done about flows; where there is nothing, answered after `wait` seconds."""
+        return _read(Due, await self._call("GET", f"{FLOWS}?wait={wait}"))
+
+    async def flow_submitted(self, seen: FlowSeen) -> FlowKnown:
+        """A person has submitted a flow.
+
+        Raises:
+            Refused: it may not be about that repository, or there is none.
+            NotReady: tell it later.
+        """
+        return _read(FlowKnown, await self._call("POST", FLOWS, seen, final=(400, 404, 422)))
+
+    async def flow_news(self, identity: int, state: Literal["made", "ended"], end: FlowEnd | None = None) -> None:
+        """A flow's Workflow has been made, or has ended."""
+        await self._call("POST", f"{FLOWS}/{identity}", FlowNews(state=state, end=end))
+
+    async def seen(self, wakes: Sequence[int]) -> None:
+        """Who was woken has looked."""
+        await self._call("POST", WAKES, Seen(ids=tuple(wakes)))
+
+    async def gate(self, gate: Gate, asked: GateAsked) -> GateAnswer:
+        """Whether what a flow waits for has come.
+
+        Raises:
+            Refused: it can never come.
+            NotReady: ask later.
+        """
+        return _read(GateAnswer, await self._call("POST", f"{GATES}/{gate}", asked, final=(400, 404, 422)))
 
     async def close(self) -> None:
         """Give the connections back."""
         await self._http.aclose()
 
-    async def _call(self, method: str, path: str, body: BaseModel | None = None) -> httpx.Response:
+    async def _call(
+        self, method: str, path: str, body: BaseModel | None = None, final: tuple[int, ...] = (404, 422)
+    ) -> httpx.Response:
         try:
             headers = {"Authorization": f"Bearer {self._token.read_text().strip()}"}
             answer = await self._http.request(
@@ -83,6 +117,14 @@ class Gateway:
             refusal = Refusal.model_validate_json(answer.content)
         except ValidationError:
             raise NotReady(Reason.GATEWAY_UNAVAILABLE, f"the gateway answered {answer.status_code}") from None
-        if answer.status_code in (404, 422):
+        if answer.status_code in final:
             raise Refused(refusal)
         raise NotReady(refusal.reason, refusal.message)
+
+
+def _read(model: type[M], answer: httpx.Response) -> M:
+    try:
+        return model.model_validate_json(answer.content)
+    except ValidationError as error:
+        told = f"the gateway is of another version: {error.errors()[0]['msg']} in {model.__name__}"
+        raise NotReady(Reason.GATEWAY_UNAVAILABLE, told) from None

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pressplay.resources.names import HEALTH_PORT
+
 
 @dataclass(frozen=True)
 class OperatorSettings:
@@ -14,6 +16,9 @@ class OperatorSettings:
     Attributes:
         namespaces: in which runs are carried out; all where there are none.
         control, runs: addresses of the gateway's two listeners.
+        flows: namespace of Workflows; empty where there are none.
+        argo_server: address of the Argo server; `argo_token` is a file with what it is asked with.
+        health_port: for the kubelet and Prometheus.
     """
 
     namespace: str
@@ -27,6 +32,10 @@ class OperatorSettings:
     pull_policy: str
     pull_secrets: tuple[str, ...]
     priority_class: str
+    flows: str
+    argo_server: str
+    argo_token: Path
+    health_port: int = HEALTH_PORT
 
 
 def from_environment(variables: Mapping[str, str]) -> OperatorSettings:
@@ -43,6 +52,10 @@ def from_environment(variables: Mapping[str, str]) -> OperatorSettings:
         pull_policy=variables.get("PRESSPLAY_PULL_POLICY") or "IfNotPresent",
         pull_secrets=_listed(variables.get("PRESSPLAY_PULL_SECRETS", "")),
         priority_class=variables.get("PRESSPLAY_PRIORITY_CLASS", ""),
+        flows=variables.get("PRESSPLAY_FLOWS_NAMESPACE", ""),
+        argo_server=variables.get("PRESSPLAY_ARGO_SERVER", ""),
+        health_port=int(variables.get("PRESSPLAY_HEALTH_PORT") or HEALTH_PORT),
+        argo_token=Path(variables.get("PRESSPLAY_ARGO_TOKEN", "/var/run/secrets/kubernetes.io/serviceaccount/token")),
     )
 
 

@@ -31,11 +31,12 @@ class Teller:
 
     def admitted(self, admission: Admission) -> None:
         """The run may begin."""
-        self.condition(ConditionType.ADMITTED, "True", Reason.ADMITTED)
+        self.condition(ConditionType.ADMITTED, "True", Reason.ADMITTED, admission.notice)
         self._set(
             persona=admission.persona, model=admission.model, branch=admission.branch, base=admission.base,
             base_sha=admission.base_sha,
         )  # fmt: skip
+        self._tainted(admission.tainted)
 
     def attempt(self, number: int) -> None:
         """An attempt has begun."""
@@ -49,15 +50,17 @@ class Teller:
             cache_write_tokens=record.usage.cache_write_tokens,
         )  # fmt: skip
         self._set(usage=usage, cost=f"{record.cost / 1_000_000:.4f}", cursor=str(record.cursor))
+        if record.outcome is not None:
+            self._set(verdict=record.verdict, summary=record.summary)
         if record.outcome == "pull_request":
             self._set(
                 head_sha=record.head, pull_request=record.pull_request, pull_request_url=record.url,
-                verdict=record.verdict, summary=record.summary,
                 links=[Link(name="pull request", url=record.url or "")],
             )  # fmt: skip
             self.condition(ConditionType.PULL_REQUEST_READY, "True", Reason.PULL_REQUEST_OPENED, record.url or "")
         if record.backup_branch:
             self._set(backup_branch=record.backup_branch)
+        self._tainted(record.tainted)
 
     def finished(self, reason: Reason, message: str) -> None:
         """Nothing more happens."""
@@ -73,6 +76,10 @@ class Teller:
             return None
         self._set(observed_generation=self._run.metadata.generation)
         return self.status.to_manifest()
+
+    def _tainted(self, why: str | None) -> None:
+        if why is not None:
+            self.condition(ConditionType.TAINTED, "True", Reason.STRANGERS_TEXT, why)
 
     def _set(self, **values: object) -> None:
         self.status = self.status.model_copy(update=values)

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from pressplay.personas import strict_yaml
+from pressplay.personas.agreement import disagreements
+from pressplay.personas.permissions import nearest
 from pressplay.personas.schema import Persona
 
 SETTINGS = "persona.yaml"
@@ -72,17 +75,52 @@ def _load(folder: Path) -> Persona:
         if not file.is_file():
             raise PersonaError(f"{file} is missing\n  a persona is a folder with {SETTINGS} and {PROMPT}")
     try:
-        told = yaml.safe_load(settings.read_text(encoding="utf-8"))
+        told = strict_yaml.load(_text(settings))
     except yaml.YAMLError as error:
-        raise PersonaError(f"{settings} is no YAML: {' '.join(str(error).split())[:300]}") from None
+        raise PersonaError(f"{settings} cannot be read: {' '.join(str(error).split())[:300]}") from None
     if not isinstance(told, dict):
         raise PersonaError(f"{settings} must hold fields, a line each\n  look at another persona's")
+    if "prompt" in told:
+        raise PersonaError(f"{settings}: prompt: stands in a file of its own\n  write it into {prompt}")
     try:
-        persona = Persona.model_validate({**told, "prompt": prompt.read_text(encoding="utf-8").strip()})
+        persona = Persona.model_validate({**told, "prompt": _text(prompt).strip()})
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise PersonaError(f"{settings}: {place}: {first['msg']}\n  agents/README.md has the fields") from None
+        raise PersonaError(f"{settings}: {_explained(error)}\n  agents/README.md has the fields") from None
     if persona.name != folder.name:
         raise PersonaError(f"{settings}: name is `{persona.name}`, and its folder is called `{folder.name}`")
+    wrong = disagreements(persona)
+    if wrong:
+        raise PersonaError(f"{settings}: {'; '.join(wrong)}\n  change one side, so that both say the same")
     return persona
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        told = f"{file} is not UTF-8: byte {error.start} is no part of a character"
+        raise PersonaError(f"{told}\n  save it anew") from None
+
+
+def _explained(error: ValidationError) -> str:
+    """The first thing that is wrong: its place, and of an unknown field the one that was perhaps meant."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _fields(first["loc"][:-1])
+        near = nearest(str(first["loc"][-1]), known)
+        told = f"did you mean `{near}`?" if near else f"there are: {', '.join(known)}"
+        return f"{place}: there is no such field; {told}"
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{place}.{said}" if place == "permissions" and first["type"] == "value_error" else f"{place}: {said}"
+
+
+def _fields(place: tuple[int | str, ...]) -> dict[str, object]:
+    """The fields that may stand at a place."""
+    model: type[BaseModel] = Persona
+    for part in place:
+        inner = model.model_fields[str(part)].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return {}
+        model = inner
+    return {name: field for name, field in model.model_fields.items() if name != "prompt"}

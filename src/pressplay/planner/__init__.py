@@ -1,1 +1,1 @@
-"""Backlogs: what is to be done, and in which order."""
+"""Backlogs and workstreams: what is to be done, and in which order."""

@@ -42,7 +42,7 @@ def parse(data: bytes, tag: str | None = None) -> list[Task]:
         raise BacklogError("is TaskMaster's SQLite form; export it to tasks.json first")
     try:
         told = json.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise BacklogError(f"is no JSON: {error}") from None
     if not isinstance(told, dict):
         raise BacklogError("must be an object with `tasks`, or with a tag for each list of tasks")

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pressplay.protocol.run import Refusal
 from pressplay.resources.reasons import Reason
-from pressplay.resources.run import RunSpec
+from pressplay.resources.run import Budget, RunSpec
 
 EVERYTHING = ("*",)
 
@@ -35,7 +35,8 @@ class Tenant(_Strict):
         repositories: patterns of owner/name.
         images: patterns of workbench images besides the default one; none where it is empty.
         node_selectors: labels that may be asked for.
-        max_dollars: the most that a run may ask for; None for no such limit.
+        mirror_claims: patterns of claims that workspaces may borrow from.
+        max_dollars: the most that a run has, whoever says how much; None for no such limit.
     """
 
     namespaces: tuple[str, ...] = Field(default=EVERYTHING, min_length=1)
@@ -45,10 +46,11 @@ class Tenant(_Strict):
     images: tuple[str, ...] = EVERYTHING
     runtime_classes: tuple[str, ...] = Field(default=EVERYTHING, alias="runtimeClasses")
     node_selectors: tuple[str, ...] = Field(default=EVERYTHING, alias="nodeSelectors")
+    mirror_claims: tuple[str, ...] = Field(default=EVERYTHING, alias="mirrorClaims")
     tolerations: bool = True
-    max_dollars: float | None = Field(default=None, alias="maxDollars", gt=0)
-    max_tokens: int | None = Field(default=None, alias="maxTokens", gt=0)
-    max_seconds: int | None = Field(default=None, alias="maxSeconds", gt=0)
+    max_dollars: float | None = Field(default=None, alias="maxDollars", gt=0, lt=1_000_000)
+    max_tokens: int | None = Field(default=None, alias="maxTokens", ge=1, le=1_000_000_000)
+    max_seconds: int | None = Field(default=None, alias="maxSeconds", ge=10, le=7 * 24 * 3600)
 
 
 class ClusterPolicy(_Strict):
@@ -72,11 +74,12 @@ def load(path: Path | None) -> ClusterPolicy:
     try:
         told = yaml.safe_load(path.read_text(encoding="utf-8"))
         return ClusterPolicy.model_validate(told or {})
-    except yaml.YAMLError as error:
-        raise PolicyError(f"{path} is no YAML: {' '.join(str(error).split())[:300]}") from None
     except ValidationError as error:
         first = error.errors()[0]
         raise PolicyError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # Dates and numbers that there are not are told as ValueError.
+        raise PolicyError(f"{path} is no YAML: {' '.join(str(error).split())[:300]}") from None
 
 
 Rule = Callable[[Tenant, RunSpec, str], Refusal | None]
@@ -84,9 +87,13 @@ Rule = Callable[[Tenant, RunSpec, str], Refusal | None]
 
 def repository(tenant: Tenant, spec: RunSpec, _: str) -> Refusal | None:
     """The repository is one of the namespace's."""
-    if _any(tuple(map(str.lower, tenant.repositories)), spec.repository.lower()):
+    return _of_another(tenant, spec.repository)
+
+
+def _of_another(tenant: Tenant, name: str) -> Refusal | None:
+    if _any(tuple(map(str.lower, tenant.repositories)), name.lower()):
         return None
-    return _refusal(Reason.REPOSITORY_NOT_ALLOWED, f"this namespace may not work on {spec.repository}")
+    return _refusal(Reason.REPOSITORY_NOT_ALLOWED, f"this namespace may not work on {name}")
 
 
 def persona(tenant: Tenant, _: RunSpec, name: str) -> Refusal | None:
@@ -94,7 +101,7 @@ def persona(tenant: Tenant, _: RunSpec, name: str) -> Refusal | None:
     return (
         None
         if _any(tenant.personas, name)
-        else _refusal(Reason.UNKNOWN_PERSONA, f"this namespace may not use the persona `{name}`")
+        else _refusal(Reason.PERSONA_NOT_PERMITTED, f"this namespace may not use the persona `{name}`")
     )
 
 
@@ -128,6 +135,14 @@ def pod(tenant: Tenant, spec: RunSpec, _: str) -> Refusal | None:
     return None
 
 
+def mirror(tenant: Tenant, spec: RunSpec, _: str) -> Refusal | None:
+    """The volume that the workspace borrows from may be used here."""
+    claim = spec.workspace.mirror_claim if spec.workspace else None
+    if claim is None or _any(tenant.mirror_claims, claim):
+        return None
+    return _refusal(Reason.INVALID_RUN, f"the claim `{claim}` may not be borrowed from here")
+
+
 def budget(tenant: Tenant, spec: RunSpec, _: str) -> Refusal | None:
     """No more than the namespace has for one run."""
     wanted = spec.budget
@@ -146,15 +161,55 @@ def budget(tenant: Tenant, spec: RunSpec, _: str) -> Refusal | None:
     return None
 
 
-RULES: tuple[Rule, ...] = (repository, persona, model, image, pod, budget)
+def allowed_models(policy: ClusterPolicy, namespace: str, models: tuple[str, ...]) -> tuple[str, ...]:
+    """Of models that a run would use, whoever chose them, those that its namespace may use."""
+    tenant = policy.tenant(namespace)
+    return tuple(name for name in models if tenant is not None and _any(tenant.models, name))
+
+
+def no_model(models: tuple[str, ...]) -> Refusal:
+    """None of the models that persona or cluster choose may be used."""
+    told = f"this namespace may not use the model `{'`, `'.join(models)}`, which it has where spec.model says nothing"
+    return _refusal(Reason.UNKNOWN_MODEL, told)
+
+
+def capped(policy: ClusterPolicy, namespace: str, wanted: Budget) -> Budget:
+    """A budget with no more in it than the namespace has for one run, whoever said how much."""
+    tenant = policy.tenant(namespace) or Tenant()
+    dollars = wanted.dollars
+    if tenant.max_dollars is not None and (dollars is None or float(dollars) > tenant.max_dollars):
+        dollars = f"{tenant.max_dollars:.6f}"
+    return Budget(
+        tokens=_least(wanted.tokens, tenant.max_tokens),
+        dollars=dollars,
+        steps=wanted.steps,
+        seconds=_least(wanted.seconds, tenant.max_seconds),
+    )
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    return min((each for each in (one, other) if each is not None), default=None)
+
+
+RULES: tuple[Rule, ...] = (repository, persona, model, image, pod, mirror, budget)
 
 
 def refusal(policy: ClusterPolicy, namespace: str, spec: RunSpec, persona_name: str) -> Refusal | None:
     """The first rule that stands in a run's way."""
     tenant = policy.tenant(namespace)
     if tenant is None:
-        return _refusal(Reason.REPOSITORY_NOT_ALLOWED, f"the namespace {namespace} may not start runs")
+        return _starts_nothing(namespace)
     return next((found for rule in RULES if (found := rule(tenant, spec, persona_name))), None)
+
+
+def not_allowed(policy: ClusterPolicy, namespace: str, repository_name: str) -> Refusal | None:
+    """Why a namespace may not work on a repository at all; None where it may."""
+    tenant = policy.tenant(namespace)
+    return _starts_nothing(namespace) if tenant is None else _of_another(tenant, repository_name)
+
+
+def _starts_nothing(namespace: str) -> Refusal:
+    return _refusal(Reason.REPOSITORY_NOT_ALLOWED, f"the namespace {namespace} may not start runs")
 
 
 def _refusal(reason: Reason, problem: str) -> Refusal:

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterable, Iterator
 
 from pressplay.personas.schema import Kind, Writes
-from pressplay.policy import tests
+from pressplay.policy import tests, tests_configured
 from pressplay.policy.globs import matches_any
 from pressplay.policy.protected import why_protected
 from pressplay.policy.secrets import first_secret
@@ -20,6 +21,8 @@ LARGEST_BINARY = 1024 * 1024
 ABSENT = "000000"
 PLAIN = frozenset({"100644", "100755", "120000"})
 MOST_TOLD = 50
+# The rule of the persona's own paths.
+CONTRACT_PATH = "contract-path"
 
 Check = Callable[[TreeChange, Writes], Iterable[Violation]]
 
@@ -47,16 +50,19 @@ def protected(change: TreeChange, _: Writes) -> Iterator[Violation]:
 
 def link(change: TreeChange, _: Writes) -> Iterator[Violation]:
     """No link may take a protected place or lead to one."""
-    if change.target is not None and (why := why_protected(change.target.lstrip("./"))):
+    if change.target is None:
+        return
+    place = posixpath.normpath(posixpath.join(posixpath.dirname(change.path), change.target))
+    if why := why_protected(place):
         yield _violation("protected-path", change, f"leads to a protected path: {why}.")
 
 
 def allowed_path(change: TreeChange, writes: Writes) -> Iterator[Violation]:
     """The persona's own paths."""
     if writes.paths and not matches_any(writes.paths, change.path):
-        yield _violation("contract-path", change, f"is outside of what this persona changes: {', '.join(writes.paths)}")
+        yield _violation(CONTRACT_PATH, change, f"is outside of what this persona changes: {', '.join(writes.paths)}")
     elif matches_any(writes.never, change.path):
-        yield _violation("contract-path", change, "is never changed by this persona")
+        yield _violation(CONTRACT_PATH, change, "is never changed by this persona")
 
 
 def allowed_kind(change: TreeChange, writes: Writes) -> Iterator[Violation]:
@@ -69,6 +75,7 @@ def weakened_tests(change: TreeChange, writes: Writes) -> Iterator[Violation]:
     """Tests stay as strong as they were."""
     if not writes.may_weaken_tests:
         yield from tests.weakened(change)
+        yield from tests_configured.loosened(change)
 
 
 def size(change: TreeChange, _: Writes) -> Iterator[Violation]:

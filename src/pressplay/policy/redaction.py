@@ -1,6 +1,6 @@
 """What must not be told is cut out of what is written: log lines, texts for GitHub, the ledger, transcripts.
 
-Known secrets are found as they are and in base64 at any offset; unknown ones by their form.
+Known secrets are found as they are and in base64 at any offset; unknown ones by their form, in base64 as well.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import logging
 import re
 from collections.abc import Iterable
 
-from pressplay.policy.secrets import PATTERNS
+from pydantic import JsonValue
+
+from pressplay.policy.secrets import PATTERNS, in_base64, may_have
 
 CUT = "[redacted]"
 _SHORTEST = 8
+# So many times what is held back anyway is held back where there is no place to cut.
+_MOST_HELD = 16
 # A private key is cut whole, not only its first line.
 _KEY = re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL)
-_BASE64_TOKEN = re.compile(
-    r"\b(?:Z2h[pousr]_|Z2hwX|Z2hzX|Z2hvX|Z2h1X|Z2hyX|Z2l0aHViX3BhdF|c2stYW50L)[A-Za-z0-9+/=_-]{16,}"
-)
 
 
 class Redactor:
@@ -35,40 +36,45 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """The text without secrets."""
+        told, at = [], 0
+        for start, end in self.places(text):
+            told += [text[at:start], CUT]
+            at = end
+        return "".join([*told, text[at:]])
+
+    def redact_within(self, value: JsonValue) -> JsonValue:
+        """A value of JSON with every text in it redacted; its form stays, which redacting its JSON could break."""
+        if isinstance(value, str):
+            return self.redact(value)
+        if isinstance(value, list):
+            return [self.redact_within(each) for each in value]
+        if isinstance(value, dict):
+            return {self.redact(name): self.redact_within(each) for name, each in value.items()}
+        return value
+
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Where secrets are, in order, as start and end; those that overlap are one."""
+        found = [(start, end) for start, end, _ in in_base64(text)]
         if self._known is not None:
-            text = self._known.sub(CUT, text)
-        text = _KEY.sub(CUT, text)
-        for _, pattern in PATTERNS:
-            text = pattern.sub(CUT, text)
-        return _BASE64_TOKEN.sub(CUT, text)
+            found += [each.span() for each in self._known.finditer(text)]
+        if may_have(text):
+            found += [
+                each.span() for pattern in (_KEY, *(one for _, one in PATTERNS)) for each in pattern.finditer(text)
+            ]
+        merged: list[tuple[int, int]] = []
+        for start, end in sorted(found):
+            if merged and start < merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        return merged
 
 
-class StreamRedactor:
-    """The same over text that comes in pieces: what could be the beginning of a secret is held back.
-
-    Args:
-        hold: characters held back; nothing longer is found across pieces.
-    """
-
-    def __init__(self, redactor: Redactor, hold: int = 4096) -> None:
-        self._redactor = redactor
-        self._hold = hold
-        self._kept = ""
-
-    def feed(self, piece: str) -> str:
-        """Take a piece; answers what can be told by now."""
-        self._kept = self._redactor.redact(self._kept + piece)
-        ready = max(0, len(self._kept) - self._hold)
-        # Cut between words only: a secret that a cut runs through would be told in two halves.
-        while ready and not self._kept[ready - 1].isspace():
-            ready -= 1
-        told, self._kept = self._kept[:ready], self._kept[ready:]
-        return told
-
-    def close(self) -> str:
-        """The rest."""
-        told, self._kept = self._redactor.redact(self._kept), ""
-        return told
+def redacting_handler() -> logging.Handler:
+    """A handler for the log of a process: standard error, without secrets."""
+    handler = logging.StreamHandler()
+    handler.addFilter(RedactingFilter(Redactor()))
+    return handler
 
 
 class RedactingFilter(logging.Filter):
@@ -80,12 +86,22 @@ class RedactingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Redact the record; every record passes."""
-        record.msg, record.args = self._redactor.redact(record.getMessage()), ()
+        record.msg, record.args = self._redactor.redact(_message(record)), ()
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
             record.exc_text = self._redactor.redact(record.exc_text)
+        if record.stack_info:
+            record.stack_info = self._redactor.redact(record.stack_info)
         return True
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        # What cannot be put together is told in its parts: a log line must not end the work that it tells of.
+        return f"{record.msg} {record.args}"
 
 
 def _base64_forms(secret: str) -> list[str]:

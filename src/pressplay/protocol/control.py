@@ -26,6 +26,8 @@ class AdmissionRequest(Message):
 
     Attributes:
         spec: as in the manifest, camelCase.
+        created: when it was asked for, in seconds since 1970: what is said later is not for it.
+        flow: id of the flow that it is a step of, where an event started that.
     """
 
     uid: str
@@ -33,6 +35,8 @@ class AdmissionRequest(Message):
     name: str
     kind: Literal["CodeRun", "DocsRun"]
     spec: dict[str, Any]
+    created: float | None = None
+    flow: int | None = None
 
 
 class Admission(Message):
@@ -41,7 +45,9 @@ class Admission(Message):
     Attributes:
         seconds: of wall clock for the whole run, for the Job's deadline.
         image: of the workbench; None for the cluster's default.
-        needs: variants of the workbench or the like that the persona asks for.
+        fixers: whether formatters and auto-fixers run first, in a container of their own.
+        notice: what people are to know of how it begins; empty where there is nothing.
+        tainted: whose words it was given that may not write; None where there are none.
     """
 
     uid: str
@@ -55,6 +61,9 @@ class Admission(Message):
     seconds: int
     image: str | None = None
     directory: str = ""
+    fixers: bool = False
+    notice: str = ""
+    tainted: str | None = None
 
 
 class UsageTotals(Message):
@@ -76,6 +85,7 @@ class Record(Message):
         outcome: set once an output was taken.
         end: the last reason a runner gave for ending, with its attempt.
         backup_branch: where unfinished work was kept.
+        tainted: whose words it read that may not write; None where there are none.
     """
 
     uid: str
@@ -93,6 +103,7 @@ class Record(Message):
     end_reason: Reason | None = None
     end_message: str | None = None
     backup_branch: str | None = None
+    tainted: str | None = None
 
 
 class AttemptEnd(Message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
@@ -10,6 +12,10 @@ from pydantic.alias_generators import to_camel
 GROUP: Final = "agents.platform"
 VERSION: Final = "v1"
 API_VERSION: Final = "agents.platform/v1"
+# What the API calls objects of each kind in its paths.
+PLURALS: Final[Mapping[str, str]] = MappingProxyType({"CodeRun": "coderuns", "DocsRun": "docsruns"})
+# The persona of each kind where none is named.
+USUAL_PERSONAS: Final[Mapping[str, str]] = MappingProxyType({"CodeRun": "rex", "DocsRun": "docs"})
 
 
 class Resource(BaseModel):

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from pressplay.resources.base import API_VERSION, Resource
-from pressplay.resources.run import Folder, Metadata, Name, RunSpec, RunStatus
+from pressplay.resources.base import API_VERSION, USUAL_PERSONAS, Resource
+from pressplay.resources.run import Commit, Folder, Metadata, Name, RunSpec, RunStatus
 
 
 class CodeRunSpec(RunSpec):
@@ -16,7 +16,13 @@ class CodeRunSpec(RunSpec):
     task: str | None = Field(default=None, min_length=1, max_length=65536, description="The task in words.")
     issue: int | None = Field(default=None, ge=1, description="Number of the issue that is the task.")
     pull_request: int | None = Field(
-        default=None, ge=1, description="Number of the pull request whose review comments are the task."
+        default=None,
+        ge=1,
+        description="Number of the pull request whose review comments are the task; with `task` the one it is done on.",
+    )
+    head: Commit | None = Field(
+        default=None,
+        description="Commit that the branch under work must still have when the run begins; it begins on the newest.",
     )
     acceptance_criteria: list[Annotated[str, StringConstraints(min_length=1, max_length=2000)]] | None = Field(
         default=None, max_length=50, description="What must hold when it is done."
@@ -31,13 +37,15 @@ class CodeRunSpec(RunSpec):
         description="Service of the repository that the task is about; its folder is also where commands run.",
     )
     continue_from: Name | None = Field(
-        default=None, description="A run of this namespace whose work and transcript this one goes on with."
+        default=None,
+        description="A run of this namespace that this one goes on with: with its unfinished work and transcript, or, "
+        "where it handed its work over, on its branch and with what it said.",
     )
 
     @property
     def persona_name(self) -> str:
         """Who does it."""
-        return self.persona or self.github_app or "rex"
+        return self.persona or self.github_app or USUAL_PERSONAS["CodeRun"]
 
     @property
     def directory(self) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pressplay.resources.base import API_VERSION, Resource
+from pressplay.resources.base import API_VERSION, USUAL_PERSONAS, Resource
 from pressplay.resources.run import Folder, Metadata, Name, RunSpec, RunStatus
 
 DEFAULT_TASKS = ".taskmaster/tasks/tasks.json"
@@ -26,7 +26,7 @@ class DocsRunSpec(RunSpec):
     @property
     def persona_name(self) -> str:
         """Who writes."""
-        return self.persona or "docs"
+        return self.persona or USUAL_PERSONAS["DocsRun"]
 
 
 class DocsRun(Resource):

@@ -28,6 +28,8 @@ class RunnerExit(IntEnum):
     """The gateway refused what was handed over, also after the agent was told why."""
     MODEL_REFUSED = 14
     """The vendor refused the key or the request: another attempt would meet the same."""
+    REFUSED = 15
+    """The gateway refuses the run itself: another attempt would meet the same."""
     WORKSPACE = 20
     """The workspace could not be prepared."""
     WORKBENCH = 21
@@ -53,7 +55,9 @@ FINAL = frozenset(
         RunnerExit.NOT_CONVERGING,
         RunnerExit.OUTPUT_REFUSED,
         RunnerExit.MODEL_REFUSED,
+        RunnerExit.REFUSED,
         RunnerExit.WORKBENCH,
+        RunnerExit.NO_SPACE,
     }
 )
 
@@ -66,6 +70,7 @@ REASONS: Mapping[RunnerExit, Reason] = MappingProxyType(
         RunnerExit.NOT_CONVERGING: Reason.NOT_CONVERGING,
         RunnerExit.OUTPUT_REFUSED: Reason.OUTPUT_REFUSED,
         RunnerExit.MODEL_REFUSED: Reason.MODEL_REFUSED_REQUEST,
+        RunnerExit.REFUSED: Reason.INVALID_RUN,
         RunnerExit.WORKSPACE: Reason.WORKSPACE_FAILED,
         RunnerExit.WORKBENCH: Reason.WORKBENCH_UNUSABLE,
         RunnerExit.NO_SPACE: Reason.NO_SPACE,
@@ -73,5 +78,25 @@ REASONS: Mapping[RunnerExit, Reason] = MappingProxyType(
         RunnerExit.GATEWAY_UNAVAILABLE: Reason.GATEWAY_UNAVAILABLE,
         RunnerExit.ENDED_FROM_OUTSIDE: Reason.DISRUPTED,
         RunnerExit.FAULT: Reason.RUNNER_FAILED,
+    }
+)
+
+# The other way round, for what others say with a reason alone. A reason that is not here may pass.
+OF_REASON: Mapping[Reason, RunnerExit] = MappingProxyType(
+    {
+        **{reason: code for code, reason in REASONS.items() if code is not RunnerExit.DONE},
+        Reason.MONEY_EXHAUSTED: RunnerExit.BUDGET,
+        Reason.STEPS_EXHAUSTED: RunnerExit.BUDGET,
+        Reason.TIME_EXHAUSTED: RunnerExit.BUDGET,
+        Reason.MODEL_REFUSED_KEY: RunnerExit.MODEL_REFUSED,
+        Reason.UNKNOWN_MODEL: RunnerExit.MODEL_REFUSED,
+        Reason.PUSH_REJECTED: RunnerExit.OUTPUT_REFUSED,
+        Reason.UNKNOWN_PERSONA: RunnerExit.REFUSED,
+        Reason.REPOSITORY_NOT_FOUND: RunnerExit.REFUSED,
+        Reason.REPOSITORY_NOT_ALLOWED: RunnerExit.REFUSED,
+        Reason.APP_NOT_INSTALLED: RunnerExit.REFUSED,
+        Reason.APP_REFUSED: RunnerExit.REFUSED,
+        Reason.BASE_NOT_FOUND: RunnerExit.REFUSED,
+        Reason.TASK_NOT_FOUND: RunnerExit.REFUSED,
     }
 )

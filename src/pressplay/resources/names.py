@@ -12,14 +12,33 @@ ATTEMPT: Final = "agents.platform/attempt"
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGER: Final = "pressplay"
 RETRY_OF: Final = "agents.platform/retry-of"
+FLOW: Final = "agents.platform/flow"
+FLOW_ID: Final = "agents.platform/flow-id"
+FLOW_KEY: Final = "agents.platform/flow-key"
+REPOSITORY_ID: Final = "agents.platform/repository-id"
+SUBJECT: Final = "agents.platform/subject"
+WORKSTREAM: Final = "agents.platform/workstream"
+GENERATION: Final = "agents.platform/generation"
+WORKFLOW_UID: Final = "agents.platform/workflow-uid"
+NODE: Final = "agents.platform/node"
+NUDGED: Final = "agents.platform/nudged"
+STOPPED: Final = "agents.platform/stopped"
+PARKED: Final = "agents.platform/parked"
+
+# The WorkflowTemplate with the suspended nodes that flows consist of.
+NODES: Final = "pressplay-nodes"
 
 # The pod of a run.
 PREPARE_CONTAINER: Final = "workspace"
+REFEREE_CONTAINER: Final = "referee"
 RUNNER_CONTAINER: Final = "runner"
 WORKBENCH_CONTAINER: Final = "workbench"
 RUN_SERVICE_ACCOUNT: Final = "pressplay-run"
 WORKSPACE_PATH: Final = "/workspace"
+MIRROR_PATH: Final = "/mirror"
 EXCHANGE_PATH: Final = "/exchange"
+# Where our own containers see what the referee sees as workspace and exchange.
+REFEREE_PATH: Final = "/referee"
 TOKEN_FOLDER: Final = "/var/run/secrets/pressplay"  # noqa: S105 - a path
 TOKEN_PATH: Final = "/var/run/secrets/pressplay/token"  # noqa: S105 - a path
 # Both users share the group, so that each can write what the other made.
@@ -35,6 +54,7 @@ CONTROL_AUDIENCE: Final = "pressplay-control"
 RUNS_PORT: Final = 8080
 CONTROL_PORT: Final = 8081
 HEALTH_PORT: Final = 8082
+EVENTS_PORT: Final = 8083
 
 # Variables of the processes in the pod of a run; there is nothing in them that is secret or that an event wrote.
 GATEWAY_VARIABLE: Final = "PRESSPLAY_GATEWAY"

@@ -30,6 +30,8 @@ class ConditionType(StrEnum):
     """Held by `spec.suspend`."""
     PULL_REQUEST_READY = "PullRequestReady"
     """The pull request is open and holds the run's work."""
+    TAINTED = "Tainted"
+    """The run read words of somebody who may not write: a person answers for what it made before that is merged."""
     FINISHED = "Finished"
     """Nothing more happens; the reason says how it ended."""
 
@@ -47,6 +49,7 @@ class Reason(StrEnum):
     SUSPENDED = "Suspended"
     RESUMED = "Resumed"
     PULL_REQUEST_OPENED = "PullRequestOpened"
+    STRANGERS_TEXT = "StrangersText"
     # how it ended
     SUCCEEDED = "Succeeded"
     NOTHING_TO_CHANGE = "NothingToChange"
@@ -54,6 +57,7 @@ class Reason(StrEnum):
     # refused before it began
     INVALID_RUN = "InvalidRun"
     UNKNOWN_PERSONA = "UnknownPersona"
+    PERSONA_NOT_PERMITTED = "PersonaNotPermitted"
     UNKNOWN_MODEL = "UnknownModel"
     UNKNOWN_ENGINE = "UnknownEngine"
     REPOSITORY_NOT_FOUND = "RepositoryNotFound"
@@ -63,7 +67,9 @@ class Reason(StrEnum):
     BASE_NOT_FOUND = "BaseNotFound"
     TASK_NOT_FOUND = "TaskNotFound"
     IMAGE_NOT_ALLOWED = "ImageNotAllowed"
+    PROJECT_SETTINGS_WRONG = "ProjectSettingsWrong"
     CONTINUE_FROM_NOT_FOUND = "ContinueFromNotFound"
+    HEAD_NOT_FOUND = "HeadNotFound"
     # went wrong on the way
     MODEL_REFUSED_KEY = "ModelRefusedKey"
     MODEL_UNAVAILABLE = "ModelUnavailable"

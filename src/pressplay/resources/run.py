@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, StringConstraints
 
@@ -16,8 +16,11 @@ from pressplay.resources.reasons import Phase
 Repository = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}$", max_length=140)
 ]
-# What git-check-ref-format allows and every shell and URL takes as it is.
-Branch = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$", max_length=200)]
+# What git-check-ref-format allows and every shell, URL and template of Argo's takes as it is.
+BRANCH: Final = r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?"
+LONGEST_BRANCH: Final = 200
+Branch = Annotated[str, StringConstraints(pattern=f"^{BRANCH}$", max_length=LONGEST_BRANCH)]
+Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 Folder = Annotated[
     # No part is `.` or `..`.
@@ -60,6 +63,11 @@ class Workspace(Resource):
 
     depth: int | None = Field(
         default=None, ge=1, le=100_000, description="Commits of history; 50 where nothing is said."
+    )
+    mirror_claim: Name | None = Field(
+        default=None,
+        description="PersistentVolumeClaim of this namespace with bare clones at OWNER/NAME.git. It is mounted "
+        "read-only, and what it holds is borrowed instead of fetched.",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pressplay.resources.base import GROUP, VERSION
+from pressplay.resources.base import GROUP, PLURALS, VERSION
 from pressplay.resources.coderun import CodeRunSpec
 from pressplay.resources.docsrun import DocsRunSpec
 from pressplay.resources.run import RunSpec, RunStatus
@@ -18,8 +18,8 @@ KEPT = (
     "maxProperties", "format", "required",
 )  # fmt: skip
 ONE_TASK = (
-    "[has(self.task), has(self.issue), has(self.pullRequest)].filter(given, given).size() == 1",
-    "say the task in exactly one way: task, issue or pullRequest",
+    "has(self.issue) ? !has(self.task) && !has(self.pullRequest) : has(self.task) || has(self.pullRequest)",
+    "say the task in exactly one way: task, issue or pullRequest; or task and pullRequest, to be done on that",
 )
 ONE_PERSONA = (
     "!has(self.persona) || !has(self.githubApp) || self.persona == self.githubApp",
@@ -43,36 +43,16 @@ COLUMNS = (
 def definitions() -> dict[str, Schema]:
     """Both definitions, by their names."""
     made = (
-        _definition("CodeRun", "coderun", "coderuns", "crun", CodeRunSpec, (ONE_TASK, ONE_PERSONA)),
-        _definition("DocsRun", "docsrun", "docsruns", "drun", DocsRunSpec, ()),
+        _definition("CodeRun", "coderun", "crun", CodeRunSpec, (ONE_TASK, ONE_PERSONA)),
+        _definition("DocsRun", "docsrun", "drun", DocsRunSpec, ()),
     )
     return {each["metadata"]["name"]: each for each in made}
 
 
 def _definition(
-    kind: str, singular: str, plural: str, short: str, spec: type[RunSpec], rules: tuple[tuple[str, str], ...]
+    kind: str, singular: str, short: str, spec: type[RunSpec], rules: tuple[tuple[str, str], ...]
 ) -> Schema:
-    shape = {
-        "type": "object",
-        "description": (spec.__doc__ or "").strip(),
-        "required": ["spec"],
-        "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "metadata": {"type": "object"},
-            "spec": {**structural(spec), "x-kubernetes-validations": [_rule(*rule) for rule in rules]},
-            "status": structural(RunStatus),
-        },
-        "x-kubernetes-validations": [
-            *(_rule(*rule) for rule in unchangeable(spec)),
-            _rule(
-                "!has(oldSelf.spec.cancel) || !oldSelf.spec.cancel || (has(self.spec.cancel) && self.spec.cancel)",
-                "a cancelled run stays cancelled; make another one, or `pressplay retry` it",
-            ),
-        ],
-    }
-    if not rules:
-        del shape["properties"]["spec"]["x-kubernetes-validations"]  # type: ignore[index]
+    plural = PLURALS[kind]
     version = {
         "name": VERSION,
         "served": True,
@@ -82,7 +62,7 @@ def _definition(
             {"name": name, "type": type_, "jsonPath": path, "priority": priority}
             for name, type_, path, priority in COLUMNS
         ],
-        "schema": {"openAPIV3Schema": shape},
+        "schema": {"openAPIV3Schema": _shape(spec, rules)},
     }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -101,6 +81,29 @@ def _definition(
             },
             "versions": [version],
         },
+    }
+
+
+def _shape(spec: type[RunSpec], rules: tuple[tuple[str, str], ...]) -> Schema:
+    held = {"x-kubernetes-validations": [_rule(*rule) for rule in rules]} if rules else {}
+    return {
+        "type": "object",
+        "description": (spec.__doc__ or "").strip(),
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": {**structural(spec), **held},
+            "status": structural(RunStatus),
+        },
+        "x-kubernetes-validations": [
+            *(_rule(*rule) for rule in unchangeable(spec)),
+            _rule(
+                "!has(oldSelf.spec.cancel) || !oldSelf.spec.cancel || (has(self.spec.cancel) && self.spec.cancel)",
+                "a cancelled run stays cancelled; make another one, or `pressplay retry` it",
+            ),
+        ],
     }
 
 

@@ -2,37 +2,40 @@
 
 Which new files count is asked of the workbench's git, since it knows what is ignored; its answer is a claim and
 can only leave out or add files of the run's own. A file is read again only where its facts have changed, the time
-of its last
-change of status among them, which nobody can set.
+of its last change of status among them, which nobody can set.
 """
 
 from __future__ import annotations
 
 import base64
 import os
+import shlex
 import stat
 from pathlib import Path
 
-from pressplay.protocol.changeset import MOST_BYTES, MOST_FILES, ChangedFile, Changeset
-from pressplay.runner.exchange import Exchange
-from pressplay.workspace.beneath import Beneath, NotBeneath, TooLarge
+from pressplay.protocol.changeset import LONGEST_PATH, MOST_BYTES, MOST_FILES, ChangedFile, Changeset
+from pressplay.runner.exchange import Commands
+from pressplay.workspace.beneath import Beneath, NotBeneath, TooLarge, Unreadable
 from pressplay.workspace.private import BaseFile, blob_id
 
 # It runs in the workbench, where the repository's settings may do what they like; still it need not be asked for.
 LIST = "git -c core.fsmonitor=false ls-files -z --cached --others --exclude-standard"
 LIST_SECONDS = 120.0
+# What a program of the workbench made for its own user alone is opened to the group that the runner shares with it.
+OPEN = "chmod g+rX --"
+MOST_OPENED = 200
 
 Facts = tuple[int, int, int, int, int]
 
 
-class TooMuch(Exception):
-    """More has changed than can be handed over."""
+class NotHandedOver(Exception):
+    """What has changed cannot be handed over as it is; says what to do."""
 
 
 class Changes:
     """The difference from the base, step by step."""
 
-    def __init__(self, workspace: Path, base_commit: str, base: dict[str, BaseFile], exchange: Exchange) -> None:
+    def __init__(self, workspace: Path, base_commit: str, base: dict[str, BaseFile], exchange: Commands) -> None:
         self._workspace = workspace
         self._tree = Beneath(workspace)
         self._commit = base_commit
@@ -45,27 +48,50 @@ class Changes:
         """All that differs now.
 
         Raises:
-            TooMuch: it is more than the gateway takes.
+            NotHandedOver: it is more than the gateway takes, a file's name is no text, or a file cannot be read.
         """
-        listed = await self._listed()
-        files, deleted = [], []
-        for path in sorted(listed | set(self._base)):
-            try:
-                file = self._changed(path)
-            except (FileNotFoundError, NotADirectoryError, NotBeneath):
-                if path in self._base:
-                    deleted.append(path)
-                continue
-            if file is not None:
-                files.append(file)
+        files, deleted, unreadable = self._differences(await self._listed())
+        if unreadable:
+            await self._open(unreadable)
+            files, deleted, unreadable = self._differences(await self._listed())
+        if unreadable:
+            shown = ", ".join(f"`{os.fsencode(path).decode('utf-8', 'backslashreplace')}`" for path in unreadable[:10])
+            raise NotHandedOver(f"{shown} cannot be read; give the group read permission (chmod g+rX), or remove it")
         if len(files) + len(deleted) > MOST_FILES:
-            raise TooMuch(
+            raise NotHandedOver(
                 f"{len(files) + len(deleted):,} files have changed; at most {MOST_FILES:,} can be handed over"
             )
         total = sum(len(file.content) * 3 // 4 for file in files)
         if total > MOST_BYTES:
-            raise TooMuch(f"{total:,} bytes have changed; at most {MOST_BYTES:,} can be handed over")
+            raise NotHandedOver(f"{total:,} bytes have changed; at most {MOST_BYTES:,} can be handed over")
         return Changeset(base=self._commit, files=tuple(files), deleted=tuple(deleted))
+
+    def _differences(self, listed: set[str]) -> tuple[list[ChangedFile], list[str], list[str]]:
+        """Files that differ, paths of the base that are gone, and paths that cannot be read."""
+        files: list[ChangedFile] = []
+        deleted: list[str] = []
+        unreadable: list[str] = []
+        for path in sorted(listed | set(self._base)):
+            try:
+                file = self._changed(path)
+            except Unreadable:
+                unreadable.append(path)
+            except (FileNotFoundError, NotADirectoryError, NotBeneath):
+                if path in self._base:
+                    deleted.append(_nameable(path))
+            else:
+                files += [file] if file is not None else []
+        return files, deleted, unreadable
+
+    async def _open(self, paths: list[str]) -> None:
+        """Have the workbench, whose user made them, let the group read files and the folders on the way to them."""
+        places: dict[str, None] = {}
+        for path in paths[:MOST_OPENED]:
+            parts = path.split("/")
+            places |= dict.fromkeys("/".join(parts[:length]) for length in range(1, len(parts) + 1))
+        # One by one: the first that fails does not keep the others from it.
+        script = "\n".join(f"{OPEN} {shlex.quote(place)}" for place in places)
+        await self._exchange.run(script, self._workspace, LIST_SECONDS)
 
     async def _listed(self) -> set[str]:
         ran = await self._exchange.run(LIST, self._workspace, LIST_SECONDS)
@@ -73,7 +99,10 @@ class Changes:
             names = ran.output.decode("utf-8", "surrogateescape").split("\0")
             return {name for name in names if name and not name.startswith("/")}
         # Its git is broken, perhaps by what ran there: then every file counts.
-        return set(self._tree.walk())
+        try:
+            return set(self._tree.walk())
+        except Unreadable as error:
+            raise NotHandedOver(f"{error}; open it (chmod g+rX), or remove it") from None
 
     def _changed(self, path: str) -> ChangedFile | None:
         found = self._tree.status(path)
@@ -93,10 +122,23 @@ class Changes:
             try:
                 data = self._tree.read(path, MOST_BYTES)
             except TooLarge as error:
-                raise TooMuch(str(error)) from None
+                raise NotHandedOver(str(error)) from None
         else:
             raise NotBeneath(f"`{path}` is neither a file nor a link")
         before = self._base.get(path)
         if before is not None and before.mode == mode and before.blob == blob_id(data, self._form):
             return None
-        return ChangedFile.model_validate({"path": path, "mode": mode, "content": base64.b64encode(data).decode()})
+        content = base64.b64encode(data).decode()
+        return ChangedFile.model_validate({"path": _nameable(path), "mode": mode, "content": content})
+
+
+def _nameable(path: str) -> str:
+    """A path that can be said in JSON."""
+    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+    if shown != path:
+        raise NotHandedOver(f"the name of the file `{shown}` is not UTF-8; rename it, or remove it")
+    if len(path) > LONGEST_PATH:
+        raise NotHandedOver(
+            f"the path `{path[:60]}...` has {len(path):,} characters; at most {LONGEST_PATH:,} are taken"
+        )
+    return path

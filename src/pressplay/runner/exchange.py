@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
+import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from pressplay.workspace.beneath import Beneath, NotBeneath
+from pressplay.workspace.beneath import Beneath, NotBeneath, TooLarge
 
 READY_SECONDS = 120.0
 POLL_SECONDS = 0.05
 # Beyond the workbench's own limit: it ends the process group by itself.
 PATIENCE = 20.0
 MOST_READ = 64 * 1024 * 1024
+LONGEST_WORD = 200
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_CODE = re.compile(r"[0-9]{1,3}")
 
 
 class WorkbenchUnusable(Exception):
@@ -29,7 +33,7 @@ class Ran:
 
     Attributes:
         code: its exit code; 124 where its time was over.
-        output: both outputs, in full.
+        output: both outputs; of very long ones the beginning and the end.
     """
 
     code: int
@@ -37,11 +41,19 @@ class Ran:
     late: bool
 
 
+class Commands(Protocol):
+    """Whoever has commands executed, or has had them."""
+
+    async def run(self, script: str, folder: Path, seconds: float) -> Ran:
+        """What became of a shell script in a folder."""
+
+
 class Exchange:
     """Has commands executed, one at a time."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
+        self._tree = Beneath(folder)
         self._clock = clock
         self._number = 0
 
@@ -52,64 +64,73 @@ class Exchange:
             WorkbenchUnusable: it does not answer, or has no git.
         """
         deadline = self._clock() + READY_SECONDS
-        mark = self._folder / "ready"
-        while not mark.exists():
+        while (mark := self._said("ready")) is None:
             if self._clock() > deadline:
                 raise WorkbenchUnusable(
                     f"no workbench within {READY_SECONDS:.0f} s; its image needs a POSIX shell at /bin/sh"
                 )
             await asyncio.sleep(POLL_SECONDS)
-        if mark.read_text(errors="replace").strip() == "none":
+        if mark == "none":
             raise WorkbenchUnusable(
                 "the workbench's image has no git; set spec.workbench.image to one with a POSIX shell and git"
             )
         # A runner that was started again goes on behind what is there.
-        names = [path.name for path in (self._folder / "in").iterdir() if path.name.isdigit()]
-        self._number = max(map(int, names), default=0)
+        with suppress(OSError):
+            names = [path.name for path in (self._folder / "in").iterdir() if _NUMBER.fullmatch(path.name)]
+            self._number = max(map(int, names), default=0)
 
     async def run(self, script: str, folder: Path, seconds: float) -> Ran:
         """Execute a shell script in a folder.
 
         Raises:
             OSError: the exchange cannot be written, for example because the disk is full.
+            WorkbenchUnusable: what ran there has put something in its way.
         """
         self._number += 1
         name = str(self._number)
-        part = self._folder / "in" / f".{name}"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        for file, text in (("script", script), ("folder", str(folder)), ("seconds", str(max(1, int(seconds))))):
-            (part / file).write_text(text, encoding="utf-8", errors="surrogateescape")
-        part.rename(self._folder / "in" / name)
+        self.put(name, script, str(folder), seconds)
         return await self._outcome(name, seconds)
 
+    def put(self, name: str, script: str, folder: str, seconds: float) -> None:
+        """Write a request down, to be executed after those whose names stand before its own.
+
+        Raises:
+            OSError, WorkbenchUnusable: as of `run`.
+        """
+        told = {"script": script, "folder": folder, "seconds": str(max(1, int(seconds)))}
+        try:
+            for file, text in told.items():
+                self._tree.write(f"in/.{name}/{file}", text.encode("utf-8", "surrogateescape"))
+            self._tree.rename(f"in/.{name}", name)
+        except NotBeneath as error:
+            raise WorkbenchUnusable(f"the exchange is not as it was made: {error}") from None
+
     async def _outcome(self, name: str, seconds: float) -> Ran:
-        out = self._folder / "out" / name
         deadline = self._clock() + seconds + PATIENCE
-        while not (out / "code").exists():
+        while (ran := self.outcome(name)) is None:
             if self._clock() > deadline:
                 return Ran(124, self._output(name), late=True)
             await asyncio.sleep(POLL_SECONDS)
-        told = (out / "code").read_text(errors="replace").strip()
-        late = (out / "late").exists()
-        code = int(told) if told.isdigit() else 1
+        return ran
+
+    def outcome(self, name: str) -> Ran | None:
+        """What became of a request; None where that has not ended."""
+        told = self._said(f"out/{name}/code")
+        if told is None:
+            return None
+        late = self._said(f"out/{name}/late") is not None
+        code = int(told) if _CODE.fullmatch(told) else 1
         return Ran(124 if late else code, self._output(name), late)
 
-    def _output(self, name: str) -> bytes:
-        path = f"out/{name}/output"
-        tree = Beneath(self._folder)
+    def _said(self, path: str) -> str | None:
+        """A word of the workbench's; None where there is none yet, or what is there is no small file."""
         try:
-            size = tree.status(path).st_size
-            if size <= MOST_READ:
-                return tree.read(path, MOST_READ)
-            return self._ends(name)
+            return self._tree.read(path, LONGEST_WORD).decode("utf-8", "replace").strip()
+        except (OSError, NotBeneath, TooLarge):
+            return None
+
+    def _output(self, name: str) -> bytes:
+        try:
+            return self._tree.ends(f"out/{name}/output", MOST_READ // 2)
         except (OSError, NotBeneath):
             return b""
-
-    def _ends(self, name: str) -> bytes:
-        half = MOST_READ // 2
-        handle = os.open(self._folder / "out" / name / "output", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as file:
-            head = file.read(half)
-            file.seek(-half, os.SEEK_END)
-            return head + b"\n...\n" + file.read(half)

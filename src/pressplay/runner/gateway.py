@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +15,11 @@ from pressplay.protocol.changeset import Changeset
 from pressplay.protocol.run import (
     BRIEF,
     END,
+    ISSUES,
     OUTPUT,
+    PULLS,
+    REFERENCE,
+    SHALLOW_HEADER,
     TRANSCRIPT,
     WORK,
     WORKSPACE,
@@ -24,7 +29,10 @@ from pressplay.protocol.run import (
     Entries,
     Entry,
     Output,
+    Reference,
     Refusal,
+    Sealed,
+    Thread,
     Transcript,
 )
 from pressplay.resources.reasons import Reason
@@ -32,6 +40,8 @@ from pressplay.resources.reasons import Reason
 M = TypeVar("M", bound=BaseModel)
 TRIES = 8
 SECONDS = 300.0
+# One that is started anew leaves its address for a moment: better to ask again than to wait for nobody.
+CONNECT_SECONDS = 10.0
 
 
 class GatewayUnavailable(Exception):
@@ -59,7 +69,7 @@ class Gateway:
         self.url = url.rstrip("/")
         self._token = token
         self._sleep = sleep
-        self._http = httpx.Client(timeout=SECONDS, base_url=self.url)
+        self._http = httpx.Client(timeout=httpx.Timeout(SECONDS, connect=CONNECT_SECONDS), base_url=self.url)
 
     def token(self) -> str:
         """The token as it is now."""
@@ -69,16 +79,21 @@ class Gateway:
         """What is to be done."""
         return self._read(Brief, self._call("GET", BRIEF))
 
-    def fetch_workspace(self, target: Path) -> None:
-        """Write the pack of the workspace to a file."""
+    def fetch_workspace(self, target: Path, have: str | None = None) -> tuple[str, ...]:
+        """Write the pack of the workspace to a file; answers the commits whose parents are not in it.
+
+        Args:
+            have: a commit that is there already, with all that it is made of.
+        """
+        params = {"have": have} if have else None
         for attempt in range(1, TRIES + 1):
             try:
-                with self._http.stream("GET", WORKSPACE, headers=self._headers()) as answer:
+                with self._http.stream("GET", WORKSPACE, params=params, headers=self._headers()) as answer:
                     if answer.is_success:
                         with target.open("wb") as file:
                             for piece in answer.iter_bytes():
                                 file.write(piece)
-                        return
+                        return tuple(answer.headers.get(SHALLOW_HEADER, "").split())
                     answer.read()
                     self._judge(answer)
             except httpx.HTTPError:
@@ -87,7 +102,7 @@ class Gateway:
         raise GatewayUnavailable("the gateway does not give the workspace")
 
     def saved_work(self) -> Changeset | None:
-        """The latest unfinished work."""
+        """The latest unfinished work; where there is none, what the fixers made of the base."""
         answer = self._call("GET", WORK)
         return None if answer.status_code == 204 else self._read(Changeset, answer)
 
@@ -99,9 +114,30 @@ class Gateway:
         """All entries so far."""
         return self._read(Transcript, self._call("GET", TRANSCRIPT)).entries
 
+    def discussion(self, number: int) -> tuple[str, Thread]:
+        """An issue or a pull request with what was said about it, and which of the two it is.
+
+        Raises:
+            GatewayRefused: there is none, or GitHub does not answer.
+        """
+        try:
+            return "Pull request", self._read(Thread, self._call("GET", f"{PULLS}/{number}"))
+        except GatewayRefused as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+        return "Issue", self._read(Thread, self._call("GET", f"{ISSUES}/{number}"))
+
     def append(self, *entries: Entry) -> None:
         """Append to the transcript."""
         self._call("POST", TRANSCRIPT, Entries(entries=entries).model_dump_json())
+
+    def seal(self, reference: Reference) -> Sealed:
+        """Have what the fixers made kept; the first that comes is, and every later one gets its answer.
+
+        Raises:
+            GatewayRefused: it makes no tree, or the agent has begun already.
+        """
+        return self._read(Sealed, self._call("POST", REFERENCE, reference.model_dump_json()))
 
     def output(self, output: Output) -> Accepted:
         """Hand the result over.

@@ -8,42 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pressplay.llm.errors import ModelError, Unauthorized
+from pressplay.llm.errors import ModelError
 from pressplay.llm.messages import Answer, Effort, Message, Request, StopReason, ToolCall, ToolResult, user
 from pressplay.llm.model import Model
 from pressplay.protocol.changeset import Changeset
-from pressplay.protocol.run import Accepted, Brief, Entry, Output
+from pressplay.protocol.run import MOST_RESOLVED, THREAD_ID, Accepted, Brief, Entry, Output
 from pressplay.resources.exits import RunnerExit
 from pressplay.resources.reasons import Reason
-from pressplay.runner.changes import Changes, TooMuch
+from pressplay.runner import stops
+from pressplay.runner.changes import Changes, NotHandedOver
 from pressplay.runner.gateway import Gateway, GatewayRefused
-from pressplay.runner.tools import Toolbox, result
+from pressplay.runner.stops import Stop
+from pressplay.runner.tools import VERDICTS, Toolbox, result
 
 MOST_REFUSALS = 3
 MOST_NUDGES = 3
 MOST_REPEATS = 5
-_REASON = re.compile(r"\[([A-Z][A-Za-z]+)\]")
-_BUDGETS = {Reason.TOKENS_EXHAUSTED, Reason.MONEY_EXHAUSTED, Reason.STEPS_EXHAUSTED, Reason.TIME_EXHAUSTED}
-
-
-class Stop(Exception):
-    """The loop ends.
-
-    Attributes:
-        code: for the operator.
-        reason: for the gateway's record.
-    """
-
-    def __init__(self, code: RunnerExit, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.reason = reason
 
 
 @dataclass
@@ -122,7 +107,7 @@ class Loop:
         try:
             answer = await self.model.complete(request)
         except ModelError as error:
-            raise _stop_of(error) from None
+            raise stops.of_model(error) from None
         if answer.stop is StopReason.CONTEXT:
             raise Stop(RunnerExit.NOT_CONVERGING, Reason.NOT_CONVERGING, "the model's context is full; split the task")
         if answer.stop is StopReason.REFUSED:
@@ -164,15 +149,17 @@ class Loop:
                     "title": " ".join((told.get("title") or "Change").split())[:256],
                     "body": told.get("body", "")[:60_000],
                     "summary": told.get("summary", "")[:2_000],
-                    "verdict": told.get("verdict") if told.get("verdict") in ("pass", "fail") else None,
+                    "comment": told.get("comment", "")[:60_000] if self.brief.comments else "",
+                    "resolved": _named(call.arguments.get("resolved")) if self.brief.resolves else (),
+                    "verdict": told.get("verdict") if self.brief.judges and told.get("verdict") in VERDICTS else None,
                 }
             )
             accepted = await asyncio.to_thread(self.gateway.output, output)
-        except TooMuch as error:
+        except NotHandedOver as error:
             return None, self._refused(call, str(error))
         except GatewayRefused as error:
             if error.refusal.reason is not Reason.OUTPUT_REFUSED:
-                raise Stop(RunnerExit.OUTPUT_REFUSED, error.refusal.reason, error.refusal.message) from None
+                raise stops.of_refusal(error, RunnerExit.OUTPUT_REFUSED) from None
             return None, self._refused(call, error.refusal.message)
         where = f"pull request {accepted.url}" if accepted.url else "nothing had to be changed"
         return accepted, result(call, where)
@@ -201,12 +188,27 @@ class Loop:
     async def _save_work(self) -> None:
         try:
             changes = await self.changes.collect()
-        except TooMuch as error:
+        except NotHandedOver as error:
             self.say(f"  the work is not saved: {error}")
             return
         if changes != self._saved and not (self._saved is None and changes.empty):
             await asyncio.to_thread(self.gateway.save_work, changes)
             self._saved = changes
+
+
+def _named(told: object) -> list[str]:
+    """Ids of threads as the agent gave them, each once.
+
+    Raises:
+        NotHandedOver: one is of no such form.
+    """
+    every = list(dict.fromkeys(str(each).strip() for each in told)) if isinstance(told, list) else []
+    strange = next((each for each in every if not THREAD_ID.fullmatch(each)), None)
+    if strange is not None or len(every) > MOST_RESOLVED:
+        raise NotHandedOver(
+            f"`resolved` takes at most {MOST_RESOLVED} ids of threads, as they were told: {strange!r:.80}"
+        )
+    return every
 
 
 def _argument(call: ToolCall) -> str:
@@ -215,20 +217,3 @@ def _argument(call: ToolCall) -> str:
         if isinstance(value, str):
             return " ".join(value.split())[:100]
     return ""
-
-
-def _stop_of(error: ModelError) -> Stop:
-    """What a model's error means for the run; the gateway names its reasons in brackets."""
-    found = _REASON.search(error.message)
-    told = found[1] if found else ""
-    reason = Reason(told) if told in set(Reason) else None
-    message = error.message if reason is None else error.message.partition(f"[{reason}]")[2].strip()
-    if reason in _BUDGETS:
-        return Stop(RunnerExit.BUDGET, reason, message)
-    if reason in (Reason.MODEL_REFUSED_KEY, Reason.MODEL_REFUSED_REQUEST):
-        return Stop(RunnerExit.MODEL_REFUSED, reason, message)
-    if reason is Reason.MODEL_UNAVAILABLE or error.retryable:
-        return Stop(RunnerExit.MODEL_UNAVAILABLE, Reason.MODEL_UNAVAILABLE, message)
-    if isinstance(error, Unauthorized):
-        return Stop(RunnerExit.GATEWAY_UNAVAILABLE, Reason.GATEWAY_UNAVAILABLE, message)
-    return Stop(RunnerExit.MODEL_REFUSED, Reason.MODEL_REFUSED_REQUEST, str(error))

@@ -6,12 +6,14 @@ too large is refused before it is read.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -22,8 +24,25 @@ class NotBeneath(Exception):
     """A path that is not followed: it leads out, through a link, or to what is no regular file."""
 
 
+class Unreadable(NotBeneath):
+    """Something is there, and this user may not read it, or the disk does not give it. It is not gone."""
+
+
 class TooLarge(Exception):
     """A file is larger than what the caller wants to hold."""
+
+
+# What opening says of links, pipes, sockets and folders: there is no regular file.
+_NO_FILE = frozenset({errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EISDIR, errno.ENOTDIR})
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Have what this user may not read told apart from what is not there."""
+    try:
+        yield
+    except PermissionError:
+        raise Unreadable(f"`{path}` may not be read by its group") from None
 
 
 def parts_of(path: str) -> tuple[str, ...]:
@@ -49,9 +68,10 @@ class Beneath:
 
         Raises:
             NotBeneath: the way there leads through a link.
+            Unreadable: the way there may not be looked into.
             FileNotFoundError: nothing is there.
         """
-        with self._parent(path) as (parent, name):
+        with _told(path), self._parent(path) as (parent, name):
             return os.stat(name, dir_fd=parent, follow_symlinks=False)
 
     def read(self, path: str, most: int) -> bytes:
@@ -59,30 +79,51 @@ class Beneath:
 
         Raises:
             NotBeneath: it is a link or no regular file.
+            Unreadable: it is there, and cannot be read.
             TooLarge: it has more than `most` bytes.
             FileNotFoundError: nothing is there.
         """
-        with self._parent(path) as (parent, name):
-            try:
-                handle = os.open(name, _READ, dir_fd=parent)
-            except FileNotFoundError:
-                raise
-            except OSError as error:
-                raise NotBeneath(f"`{path}` cannot be opened: {error.strerror}") from None
-            with os.fdopen(handle, "rb") as file:
-                found = os.fstat(file.fileno())
-                if not stat.S_ISREG(found.st_mode):
-                    raise NotBeneath(f"`{path}` is no regular file")
-                if found.st_size > most:
-                    raise TooLarge(f"`{path}` has {found.st_size:,} bytes; at most {most:,} are read")
-                data = file.read(most + 1)
+        with self._opened(path) as (file, size):
+            if size > most:
+                raise TooLarge(f"`{path}` has {size:,} bytes; at most {most:,} are read")
+            data = file.read(most + 1)
         if len(data) > most:
             raise TooLarge(f"`{path}` grew beyond {most:,} bytes while it was read")
         return data
 
+    def ends(self, path: str, half: int) -> bytes:
+        """The content of a regular file; of one that has more than twice `half` bytes its beginning and its end.
+
+        Raises:
+            As `read`, but for TooLarge.
+        """
+        with self._opened(path) as (file, size):
+            if size <= 2 * half:
+                return file.read(2 * half)
+            head = file.read(half)
+            file.seek(-half, os.SEEK_END)
+            return head + f"\n[... {size - 2 * half:,} bytes are left out ...]\n".encode() + file.read(half)
+
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[tuple[BinaryIO, int]]:
+        """A regular file, and its size."""
+        with _told(path), self._parent(path) as (parent, name):
+            try:
+                handle = os.open(name, _READ, dir_fd=parent)
+            except (FileNotFoundError, PermissionError):
+                raise
+            except OSError as error:
+                kind = NotBeneath if error.errno in _NO_FILE else Unreadable
+                raise kind(f"`{path}` cannot be opened: {error.strerror}") from None
+            with os.fdopen(handle, "rb") as file:
+                found = os.fstat(file.fileno())
+                if not stat.S_ISREG(found.st_mode):
+                    raise NotBeneath(f"`{path}` is no regular file")
+                yield file, found.st_size
+
     def target(self, path: str) -> str:
         """Where a link points, as it is written in it."""
-        with self._parent(path) as (parent, name):
+        with _told(path), self._parent(path) as (parent, name):
             return os.readlink(name, dir_fd=parent)
 
     def write(self, path: str, data: bytes, *, executable: bool | None = None) -> None:
@@ -105,6 +146,11 @@ class Beneath:
                     # Another user's file can be written by its group, but only its owner changes its permissions.
                     with suppress(PermissionError):
                         os.fchmod(file.fileno(), 0o775 if executable else 0o664)
+
+    def rename(self, path: str, name: str) -> None:
+        """Give what is here another name in its folder."""
+        with self._parent(path) as (parent, old):
+            os.rename(old, name, src_dir_fd=parent, dst_dir_fd=parent)
 
     def link(self, path: str, target: str) -> None:
         """Have a symbolic link here; what it points at is not looked at."""
@@ -129,22 +175,31 @@ class Beneath:
             parts = parts[:-1]
 
     def walk(self, *, leave_out: frozenset[str] = frozenset({".git"})) -> Iterator[str]:
-        """All files and links, sorted by name in each folder; folders of these names at the root are left out."""
-        yield from self._walk("", leave_out)
+        """All files and links, sorted by name in each folder; folders of these names at the root are left out.
 
-    def _walk(self, folder: str, leave_out: frozenset[str]) -> Iterator[str]:
-        handle = self._open_folder(folder)
-        try:
-            with os.scandir(handle) as entries:
-                found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-        finally:
-            os.close(handle)
-        for name, is_folder in found:
-            path = f"{folder}/{name}" if folder else name
-            if is_folder and not (folder == "" and name in leave_out):
-                yield from self._walk(path, leave_out)
-            elif not is_folder:
+        Raises:
+            Unreadable: a folder may not be looked into.
+        """
+        # Not by recursion: a folder can lie deeper than Python's stack.
+        left = [("", True)]
+        while left:
+            path, is_folder = left.pop()
+            if is_folder:
+                below = self._entries(path)
+                left += [one for one in reversed(below) if path or not (one[1] and one[0] in leave_out)]
+            else:
                 yield path
+
+    def _entries(self, folder: str) -> list[tuple[str, bool]]:
+        """Paths in a folder, sorted by name, and whether each is a folder."""
+        with _told(folder):
+            handle = self._open_folder(folder)
+            try:
+                with os.scandir(handle) as entries:
+                    found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+            finally:
+                os.close(handle)
+        return [(f"{folder}/{name}" if folder else name, is_folder) for name, is_folder in found]
 
     def _open_folder(self, folder: str) -> int:
         if not folder:

@@ -15,8 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from pressplay.workspace.pipes import TooMuch, talk
+
 SECONDS = 300.0
 MOST_OUTPUT = 256 * 1024 * 1024
+# Into a file more may go: the pack of a large repository.
+MOST_WRITTEN = 8 * 1024 * 1024 * 1024
 TAIL = 2_000
 
 # Each of these can make git start a program or read a file that somebody else wrote.
@@ -88,17 +92,21 @@ class Git:
         Raises:
             GitFailed: it ended with an error, printed too much, or took longer than `seconds`.
         """
-        with self._start(words, stdin, subprocess.PIPE) as process:
-            return self._finish(process, words, stdin, seconds)
+        with self._start(words, stdin) as process:
+            return self._finish(process, words, stdin, seconds, MOST_OUTPUT)
 
     def text(self, *words: str, stdin: bytes = b"") -> str:
         """The same as text, without the last line's end."""
         return self.run(*words, stdin=stdin).decode("utf-8", "surrogateescape").rstrip("\n")
 
     def write(self, target: Path, *words: str, stdin: bytes = b"", seconds: float = SECONDS) -> None:
-        """Run a command with its standard output in a file."""
-        with target.open("wb") as sink, self._start(words, stdin, sink) as process:
-            self._finish(process, words, stdin, seconds)
+        """Run a command with its standard output in a file.
+
+        Raises:
+            GitFailed: as `run`; what the file holds is of no use then.
+        """
+        with target.open("wb") as sink, self._start(words, stdin) as process:
+            self._finish(process, words, stdin, seconds, MOST_WRITTEN, sink)
 
     def succeeds(self, *words: str) -> bool:
         """Whether a command ends well."""
@@ -108,9 +116,7 @@ class Git:
             return False
         return True
 
-    def _start(
-        self, words: Sequence[str], stdin: bytes | IO[bytes], stdout: int | IO[bytes]
-    ) -> subprocess.Popen[bytes]:
+    def _start(self, words: Sequence[str], stdin: bytes | IO[bytes]) -> subprocess.Popen[bytes]:
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
         environment = {"PATH": os.environ.get("PATH", os.defpath), **_ENVIRONMENT, **self.variables}
         return subprocess.Popen(
@@ -118,27 +124,29 @@ class Git:
             cwd=self.folder,
             env=environment,
             stdin=subprocess.PIPE if isinstance(stdin, bytes) else stdin,
-            stdout=stdout,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
 
     def _finish(
-        self, process: subprocess.Popen[bytes], words: Sequence[str], stdin: bytes | IO[bytes], seconds: float
-    ) -> bytes:
+        self, process: subprocess.Popen[bytes], words: Sequence[str], stdin: bytes | IO[bytes], seconds: float,
+        most: int, sink: IO[bytes] | None = None,
+    ) -> bytes:  # fmt: skip
         try:
-            out, said = process.communicate(stdin if isinstance(stdin, bytes) else None, timeout=seconds)
-        except subprocess.TimeoutExpired:
+            out, said = talk(process, stdin if isinstance(stdin, bytes) else b"", most, seconds, sink)
+        except TimeoutError:
             self._kill(process)
             raise GitFailed(words, 124, f"no end after {seconds:.0f} s") from None
+        except TooMuch:
+            self._kill(process)
+            raise GitFailed(words, 1, f"printed more than {most:,} bytes") from None
         except BaseException:
             self._kill(process)
             raise
         if process.returncode:
             raise GitFailed(words, process.returncode, said.decode("utf-8", "replace"))
-        if len(out or b"") > MOST_OUTPUT:
-            raise GitFailed(words, 1, f"printed more than {MOST_OUTPUT} bytes")
-        return out or b""
+        return out
 
     @staticmethod
     def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import fcntl
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pressplay.protocol.changeset import Changeset
-from pressplay.protocol.quarantine import CommitRequest, Tree
-from pressplay.workspace.changes import make_tree
+from pressplay.protocol.quarantine import CommitRequest, FileDifference, Tree
+from pressplay.workspace.changes import Keep, compared, make_tree
 from pressplay.workspace.git import Git, GitFailed
 
 LARGEST_FILE = 1024 * 1024
 NEEDED_FREE = 512 * 1024 * 1024
+EXPORTS_KEPT = 3 * 86_400.0
 
 
 class NoSpace(Exception):
@@ -94,12 +96,15 @@ class Mirror:
         """Whether a commit is here, ours included."""
         return self.folder.exists() and self.ours.succeeds("cat-file", "-e", f"{commit}^{{commit}}")
 
-    def take(self, pack: Path | None, refs: Mapping[str, str], shallow: Sequence[str] = ()) -> None:
+    def take(
+        self, pack: Path | None, refs: Mapping[str, str], shallow: Sequence[str] = (), gone: Sequence[str] = ()
+    ) -> None:
         """Take in a pack from GitHub, and then have these refs.
 
         Args:
             pack: None where nothing was missing.
             shallow: commits whose parents GitHub was not asked for.
+            gone: refs that GitHub has no more. Their objects stay, for runs that began on them.
 
         Raises:
             GitFailed: the pack is broken, or refs would point at what is not there.
@@ -114,11 +119,19 @@ class Mirror:
                     self.git.run("index-pack", "--stdin", "--fix-thin", "--strict", stdin=stream)
             tips = "".join(f"{target}\n" for target in sorted(set(refs.values()))).encode()
             self.git.run("rev-list", "--objects", "--quiet", "--stdin", "--not", "--all", stdin=tips)
+            # By themselves: a branch `work` that is gone stands in the way of a branch `work/more`.
+            there = self.refs().keys()
+            ends = "".join(f"delete {name}\n" for name in gone if name in there and name not in refs)
+            self.git.run("update-ref", "--stdin", stdin=ends.encode())
             lines = "".join(f"update {name} {target}\n" for name, target in sorted(refs.items()))
             self.git.run("update-ref", "--stdin", stdin=lines.encode())
 
-    def export(self, commit: str, depth: int) -> tuple[Path, tuple[str, ...]]:
+    def export(self, commit: str, depth: int, have: str | None = None) -> tuple[Path, tuple[str, ...]]:
         """A pack with the objects of a commit and of its ancestors within `depth` commits, and with no others.
+
+        Args:
+            have: a commit that the other side has, with all that it is made of: then only what is not reachable
+                from it. One that is not known here changes nothing.
 
         Returns:
             The file, which is kept for the next run on the same commit, and the commits whose parents are not in it.
@@ -130,18 +143,32 @@ class Mirror:
             raise UnknownCommit(f"the mirror of repository {self.identity} lacks {commit}")
         kept = self.root / f"{self.identity}.exports"
         kept.mkdir(exist_ok=True)
-        pack, listed = kept / f"{commit}-{depth}.pack", kept / f"{commit}-{depth}.shallow"
+        known = have if have is not None and self.has(have) else None
+        name = f"{commit}-{known or depth}"
+        pack, listed = kept / f"{name}.pack", kept / f"{name}.shallow"
+        _drop_older(kept)
+        if pack.exists():
+            pack.touch()
         if not (pack.exists() and listed.exists()):
-            included, shallow = self._within(commit, depth)
-            objects = self.ours.run(
-                "rev-list", "--objects", "--no-walk", "--no-object-names", "--stdin", stdin=_lines(included)
-            )
+            objects, shallow = self._objects(commit, depth) if known is None else self._beyond(commit, known)
             with tempfile.TemporaryDirectory(dir=kept) as scratch:
                 made = Path(scratch) / "pack"
                 self.ours.write(made, "pack-objects", "--stdout", "-q", stdin=objects)
                 listed.write_bytes(_lines(shallow))
                 made.replace(pack)
         return pack, tuple(listed.read_text().split())
+
+    def _objects(self, commit: str, depth: int) -> tuple[bytes, list[str]]:
+        included, shallow = self._within(commit, depth)
+        words = ("rev-list", "--objects", "--no-walk", "--no-object-names", "--stdin")
+        return self.ours.run(*words, stdin=_lines(included)), shallow
+
+    def _beyond(self, commit: str, have: str) -> tuple[bytes, list[str]]:
+        """Objects that are not reachable from a commit that is there already."""
+        span = (commit, f"^{have}")
+        cut = set(self.shallow())
+        shallow = [name for name in self.ours.text("rev-list", *span).split() if name in cut]
+        return self.ours.run("rev-list", "--objects", "--no-object-names", *span), shallow
 
     def _within(self, commit: str, depth: int) -> tuple[list[str], list[str]]:
         """Commits at most `depth` - 1 steps away, and those of them whose parents are farther or unknown."""
@@ -174,8 +201,11 @@ class Mirror:
                 continue
         return found
 
-    def tree(self, changes: Changeset) -> Tree:
+    def tree(self, changes: Changeset, keep: Keep = lambda _: False) -> Tree:
         """The final tree of a base with changes on it.
+
+        Args:
+            keep: whether a line that was added is told however many there are.
 
         Raises:
             UnknownCommit: the base is not here.
@@ -183,7 +213,11 @@ class Mirror:
         """
         if not self.has(changes.base):
             raise UnknownCommit(f"the base {changes.base} is no commit of this repository's")
-        return make_tree(self.ours, changes)
+        return make_tree(self.ours, changes, keep)
+
+    def differences(self, old: str, new: str) -> tuple[FileDifference, ...]:
+        """Files that a tree has differently from an older one."""
+        return tuple(compared(self.ours, old, new))
 
     def commit(self, wanted: CommitRequest) -> str:
         """One commit of ours; the same request makes the same commit."""
@@ -208,6 +242,16 @@ class Mirror:
         with (self.root / f"{self.identity}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _drop_older(exports: Path) -> None:
+    """Of packs that were made for runs keep those that were of use lately."""
+    oldest = time.time() - EXPORTS_KEPT
+    for file in exports.glob("*.pack"):
+        with suppress(FileNotFoundError):
+            if file.stat().st_mtime < oldest:
+                file.with_suffix(".shallow").unlink(missing_ok=True)
+                file.unlink()
 
 
 def _lines(names: Sequence[str]) -> bytes:

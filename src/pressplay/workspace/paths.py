@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from pressplay.protocol.changeset import LONGEST_PATH, Changeset
 from pressplay.protocol.run import Violation
@@ -24,6 +24,14 @@ def folded(text: str) -> str:
     """A name as a file system that folds case and Unicode forms would compare it."""
     plain = _IGNORED.sub("", unicodedata.normalize("NFKC", text))
     return unicodedata.normalize("NFKC", plain.casefold())
+
+
+def as_read_anywhere(path: str) -> str:
+    """A path as the most forgiving file system reads it: `folded`, and each part as NTFS takes it.
+
+    NTFS drops dots and blanks at the end, and reads what follows a colon as a stream of the file.
+    """
+    return "/".join(part.split(":")[0].rstrip(". ") or part for part in folded(path).split("/"))
 
 
 def path_violation(path: str) -> Violation | None:
@@ -43,8 +51,7 @@ def _not_text(path: str) -> bool:
 
 
 def _is_git(part: str) -> bool:
-    # NTFS drops dots and blanks at the end, and reads what follows a colon as a stream of the file.
-    name = folded(part).split(":")[0].rstrip(". ")
+    name = as_read_anywhere(part)
     return name == ".git" or _GIT_SHORT.fullmatch(name) is not None
 
 
@@ -82,8 +89,9 @@ def changeset_violations(changes: Changeset) -> list[Violation]:
 
 
 def collisions(paths: Iterable[str], changed: Iterable[str]) -> list[Violation]:
-    """Changed paths of a final tree that some file system takes for another one, or that lie below a file."""
+    """Changed paths of a final tree that some file system takes for another one, or that lie below one another."""
     every = set(paths)
+    folders = {place: path for path in sorted(every) for place in _prefixes(path)[:-1]}
     touched = set(changed) & every
     by_name: dict[str, set[str]] = {}
     for path in every:
@@ -107,7 +115,24 @@ def collisions(paths: Iterable[str], changed: Iterable[str]) -> list[Violation]:
                     rule="path-below-file", message=f"{path!r} lies below the file {below!r}", paths=(path, below)
                 )
             )
+        if path in folders:
+            found.append(
+                Violation(
+                    rule="path-is-folder",
+                    message=f"{path!r} is a folder, with {folders[path]!r} in it; delete what is in it first",
+                    paths=(path, folders[path]),
+                )
+            )
     return found
+
+
+def missing(deleted: Iterable[str], there: Container[str]) -> list[Violation]:
+    """What was to be deleted and is not there."""
+    return [
+        Violation(rule="path-not-there", message=f"{path!r} is deleted, and the base has no such file", paths=(path,))
+        for path in deleted
+        if path not in there
+    ]
 
 
 def _prefixes(path: str) -> list[str]:
@@ -121,8 +146,11 @@ def link_violation(path: str, target: str, links: set[str]) -> Violation | None:
     Args:
         links: all links of the final tree: a target that leads through another one is refused, too.
     """
-    if target.startswith("/") or "\\" in target or "\0" in target or not target or len(target) > LONGEST_PATH:
+    others = {folded(link) for link in links} - {folded(path)}
+    if target.startswith("/") or "\\" in target or not target or len(target) > LONGEST_PATH:
         return _link(path, target, "is absolute or no plain path")
+    if _CONTROL.search(target) or _IGNORED.search(target):
+        return _link(path, target, "has control or invisible characters in it")
     place = path.split("/")[:-1]
     for part in target.split("/"):
         if part in ("", "."):
@@ -135,7 +163,7 @@ def link_violation(path: str, target: str, links: set[str]) -> Violation | None:
             return _link(path, target, "leads into .git")
         else:
             place.append(part)
-        if "/".join(place) in links and "/".join(place) != path:
+        if folded("/".join(place)) in others:
             return _link(path, target, "leads through another link")
     return None
 

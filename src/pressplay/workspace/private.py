@@ -6,8 +6,9 @@ Runs where the workspace is prepared, before anything of the repository could ha
 from __future__ import annotations
 
 import hashlib
-import shutil
+import re
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pressplay.workspace.git import Git
 _ATTRIBUTES = "* -text -eol -ident -filter -working-tree-encoding\n"
 # What runs of programs leave behind and nobody commits, also where the project's own .gitignore does not say so.
 _EXCLUDED = "__pycache__/\n*.pyc\n.pytest_cache/\n.mypy_cache/\n.ruff_cache/\nnode_modules/\n.venv/\n"
+_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _CONFIG = """\
 [core]
 \trepositoryformatversion = {version}
@@ -48,12 +50,13 @@ class BaseFile:
 
 
 def make_private_repository(
-    folder: Path, pack: Path, checkout: Checkout, alternates: Path | None = None
+    folder: Path, pack: Path, checkout: Checkout, shallow: Sequence[str] = (), borrowed: Path | None = None
 ) -> dict[str, BaseFile]:
     """Make a repository in an empty folder and check the commit out; answers the files of its tree by path.
 
     Args:
-        alternates: the object folder of a mirror to borrow from, which only needs to be readable.
+        shallow: commits whose parents are not to be had.
+        borrowed: a bare repository whose objects are used where they lie; it only needs to be readable.
 
     Raises:
         GitFailed: the pack or the commit cannot be used, or the disk is full.
@@ -67,10 +70,10 @@ def make_private_repository(
     (inside / "info" / "exclude").write_text(_EXCLUDED)
     if form == "sha1":
         (inside / "config").write_text(_CONFIG.format(version=0))
-    if alternates is not None:
-        (inside / "objects" / "info" / "alternates").write_text(f"{alternates}\n")
-    if checkout.shallow:
-        (inside / "shallow").write_text("".join(f"{commit}\n" for commit in checkout.shallow))
+    if borrowed is not None:
+        (inside / "objects" / "info" / "alternates").write_text(f"{borrowed / 'objects'}\n")
+    if shallow:
+        (inside / "shallow").write_text("".join(f"{commit}\n" for commit in shallow))
     with pack.open("rb") as stream:
         git.run("index-pack", "--stdin", "--fix-thin", stdin=stream)
     git.run("update-ref", f"refs/heads/{checkout.branch}", checkout.commit)
@@ -80,6 +83,25 @@ def make_private_repository(
     git.run("checkout-index", "--all", "--force")
     git.run("update-index", "-q", "--refresh")
     return files_of(git, checkout.commit)
+
+
+def tip_of(repository: Path) -> str | None:
+    """The commit of a bare repository's HEAD, read without git; None where there is none.
+
+    Its settings are somebody else's, and two files say what is asked.
+    """
+    try:
+        told = (repository / "HEAD").read_text().strip()
+        if not told.startswith("ref: "):
+            return told if _ID.fullmatch(told) else None
+        name = told.removeprefix("ref: ")
+        if name.startswith("refs/heads/") and ".." not in name and (loose := repository / name).is_file():
+            found = loose.read_text().strip()
+            return found if _ID.fullmatch(found) else None
+        lines = (repository / "packed-refs").read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return next((line.split(" ")[0] for line in lines if line.endswith(f" {name}") and _ID.match(line)), None)
 
 
 def files_of(git: Git, commit: str) -> dict[str, BaseFile]:
@@ -125,36 +147,6 @@ def _make_way(tree: Beneath, path: str) -> None:
         if stat.S_ISLNK(found.st_mode):
             tree.remove(place)
             return
-
-
-def save_uncommitted(folder: Path, moment: str) -> str | None:
-    """Keep what is uncommitted in a working tree on a branch of its own, before something replaces it.
-
-    Args:
-        moment: UTC as yyyymmddHHMMSS.
-
-    Returns:
-        The branch, or None where there is nothing to keep.
-    """
-    git = Git(folder)
-    if not git.run("status", "--porcelain", "-z"):
-        return None
-    branch = f"backup/auto-save-{moment}"
-    index = folder / ".git" / f"index-{moment}"
-    shutil.copyfile(folder / ".git" / "index", index)
-    apart = git.with_variables(GIT_INDEX_FILE=str(index))
-    try:
-        apart.run("add", "--all")
-        tree = apart.text("write-tree")
-    finally:
-        index.unlink(missing_ok=True)
-    name = {"GIT_AUTHOR_NAME": "pressplay", "GIT_AUTHOR_EMAIL": "pressplay@localhost"}
-    committer = {key.replace("AUTHOR", "COMMITTER"): value for key, value in name.items()}
-    commit = git.with_variables(**name, **committer).text(
-        "commit-tree", tree, "-p", "HEAD", "-m", f"Uncommitted work, saved at {moment}"
-    )
-    git.run("update-ref", f"refs/heads/{branch}", commit)
-    return branch
 
 
 def blob_id(data: bytes, form: str = "sha1") -> str:

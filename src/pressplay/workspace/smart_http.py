@@ -175,7 +175,7 @@ async def _demultiplexed(lines: AsyncIterator[bytes | None], shallow: list[str])
                 raise TransportError(f"the server said: {section[4:300]}")
         elif section == "shallow-info" and line.startswith(b"shallow "):
             shallow.append(line.decode("ascii", "replace").split()[1])
-    raise TransportError("the answer ended in the middle")
+    raise Unavailable("the answer ended in the middle")
 
 
 async def current(remote: Remote, ref: str) -> str | None:
@@ -233,6 +233,9 @@ def _judge_push(lines: Sequence[str], ref: str) -> None:
     if f"ok {ref}" in lines and any(line.startswith("unpack ok") for line in lines):
         return
     refused = next((line.removeprefix(f"ng {ref}").strip() for line in lines if line.startswith(f"ng {ref}")), None)
+    if not lines:
+        # The push may have been done: who tries again looks first.
+        raise Unavailable(f"the answer to the push of {ref} broke off")
     if refused is None:
         raise TransportError(f"the push was not taken: {' / '.join(lines)[:300]}")
     moved = any(word in refused for word in ("fetch first", "non-fast-forward", "stale info", "failed to update ref",
@@ -290,10 +293,17 @@ def _check(answer: httpx.Response) -> None:
         raise Moved(f"{where} says that the repository has moved; use its new name")
     if code == 404:
         raise RepositoryNotFound(f"{where} has no such repository, or the App is not installed on it")
-    if code in (401, 403):
+    if code == 401:
+        # It was made a moment ago: it has ended since, as by the end of the process that took it.
+        raise Unavailable(f"{where} does not take the token any more")
+    limited = "retry-after" in answer.headers or answer.headers.get("x-ratelimit-remaining") == "0"
+    if code == 403 and not limited:
         raise Refused(f"{where} refused the token ({code})")
-    if code >= 500 or code == 429:
-        raise Unavailable(f"{where} answered {code}")
+    if code >= 500 or code == 429 or limited:
+        told = (
+            f"; it takes requests again in {answer.headers['retry-after']} s" if "retry-after" in answer.headers else ""
+        )
+        raise Unavailable(f"{where} answered {code}{told}")
     raise TransportError(f"{where} answered {code}")
 
 
@@ -301,8 +311,8 @@ async def _packets(pieces: AsyncIterator[bytes], most: int) -> AsyncIterator[byt
     """The packets of a stream: data, `b""` for a flush, None for a delimiter.
 
     Raises:
-        TransportError: it is no stream of packets, too long, or cut.
-        Unavailable: the connection broke.
+        TransportError: it is no stream of packets, or too long.
+        Unavailable: the connection broke, or the answer ended in the middle.
     """
     buffer = bytearray()
     total = 0
@@ -317,7 +327,7 @@ async def _packets(pieces: AsyncIterator[bytes], most: int) -> AsyncIterator[byt
     except httpx.HTTPError as error:
         raise Unavailable(f"the connection broke: {type(error).__name__}") from None
     if buffer:
-        raise TransportError("the answer ended in the middle of a packet")
+        raise Unavailable("the answer ended in the middle of a packet")
 
 
 def _length(buffer: bytearray) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,14 +55,17 @@ class Server:
             with refused:
                 return refused.code, refused.read().decode()
 
-    def complete(self, namespace: str, name: str, node_id: str, outputs: dict[str, str]) -> tuple[int, Any]:
+    def complete(
+        self, namespace: str, name: str, node_id: str, outputs: dict[str, str], *, phase: str = "Succeeded",
+        message: str = "answered from outside",
+    ) -> tuple[int, Any]:  # fmt: skip
         """Complete a suspended node with outputs."""
         told = {
             "namespace": namespace,
             "name": name,
             "nodeFieldSelector": f"id={node_id}",
-            "phase": "Succeeded",
-            "message": "answered from outside",
+            "phase": phase,
+            "message": message,
             "outputParameters": json.dumps(outputs),
         }
         return self.call("PUT", f"/api/v1/workflows/{namespace}/{name}/set", told)
@@ -78,7 +82,7 @@ def run_with_gate(kube: Kube, namespace: str, image: str) -> Run:
 
 def start(kube: Kube, namespace: str, image: str) -> Run:
     """Start the DAG and wait until its gate waits."""
-    for manifest in (*_account(namespace, RUNNER, _RUNNER_RULES), *_account(namespace, GATEKEEPER, _GATEKEEPER_RULES)):
+    for manifest in (*account(namespace, RUNNER, _RUNNER_RULES), *account(namespace, GATEKEEPER, _GATEKEEPER_RULES)):
         if kube.find(manifest["kind"], manifest["metadata"]["name"], namespace) is None:
             kube.create(manifest)
     name = kube.create(dag(namespace, image))["metadata"]["name"]
@@ -88,15 +92,28 @@ def start(kube: Kube, namespace: str, image: str) -> Run:
     )  # fmt: skip
 
 
-def await_end(kube: Kube, namespace: str, name: str) -> Run:
-    """Wait until the workflow has ended, well or not."""
+def await_end(
+    kube: Kube,
+    namespace: str,
+    name: str,
+    seconds: float = WORKFLOW_SECONDS,
+    stood: Callable[[], None] = lambda: None,
+) -> Run:
+    """Wait until the workflow has ended, well or not.
+
+    Args:
+        stood: called at each look that finds it not ended.
+    """
 
     def look() -> Run | None:
         run = read(kube, namespace, name)
-        return run if run.phase in ENDED else None
+        if run.phase in ENDED:
+            return run
+        stood()
+        return None
 
     return until(
-        f"workflow {name} to end", look, seconds=WORKFLOW_SECONDS,
+        f"workflow {name} to end", look, seconds=seconds,
         seen=lambda: kube.get("Workflow", name, namespace).get("status"),
     )  # fmt: skip
 
@@ -195,7 +212,13 @@ _GATEKEEPER_RULES = [
 ]
 
 
-def _account(namespace: str, name: str, rules: list[Manifest]) -> list[Manifest]:
+def gatekeeper(namespace: str) -> list[Manifest]:
+    """The service account of whoever completes nodes, with its permissions."""
+    return account(namespace, GATEKEEPER, _GATEKEEPER_RULES)
+
+
+def account(namespace: str, name: str, rules: list[Manifest]) -> list[Manifest]:
+    """A service account with a role of its own."""
     meta = {"name": name, "namespace": namespace}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
     return [

@@ -20,7 +20,10 @@ from localkube.engine.processes import Process
 from localkube.providers.kind import KindCluster
 from localkube.state import ClusterRecord
 from tests.e2e.support.commands import command_line
+from tests.e2e.support.kube import Manifest
 from tests.e2e.support.waiting import until
+
+CTR = ("ctr", "--namespace", "k8s.io")
 
 
 def engine() -> Engine:
@@ -86,6 +89,19 @@ def node_started(record: ClusterRecord) -> tuple[str, str]:
     """Which container is the node, and since when it runs."""
     (shown,) = json.loads(engine().run("inspect", KindCluster.of(record).node))
     return shown["Id"], shown["State"]["StartedAt"]
+
+
+def kill_container(record: ClusterRecord, pod: Manifest, name: str) -> None:
+    """`kill -9` of one container of a pod, in the node."""
+    status = pod["status"]
+    every = [*status.get("initContainerStatuses", ()), *status["containerStatuses"]]
+    (identity,) = [each["containerID"].partition("://")[2] for each in every if each["name"] == name]
+    kill_task(record, identity)
+
+
+def kill_task(record: ClusterRecord, identity: str) -> None:
+    """`kill -9` of what containerd in the node knows by this id."""
+    engine().run("exec", KindCluster.of(record).node, *CTR, "tasks", "kill", "--signal", "SIGKILL", identity)
 
 
 def _kill(wanted: list[Process]) -> None:

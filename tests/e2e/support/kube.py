@@ -48,6 +48,7 @@ API_VERSIONS = {
     "DocsRun": "agents.platform/v1",
     "Lease": "coordination.k8s.io/v1",
     "Workflow": "argoproj.io/v1alpha1",
+    "WorkflowTemplate": "argoproj.io/v1alpha1",
     "EventBus": "argoproj.io/v1alpha1",
     "EventSource": "argoproj.io/v1alpha1",
     "Sensor": "argoproj.io/v1alpha1",
@@ -124,6 +125,13 @@ class Kube:
             self._resource(kind).patch(body=change, name=name, namespace=namespace, content_type=merge)
         except ApiException as error:
             raise Refused(error.status, str(error.body)) from None
+
+    def patch_status(self, kind: str, name: str, namespace: str, status: Manifest) -> None:
+        """Change an object's status, as its controller would."""
+        merge = "application/merge-patch+json"
+        self._resource(kind).subresources["status"].patch(
+            body={"status": status}, name=name, namespace=namespace, content_type=merge
+        )
 
     @contextmanager
     def scaled(self, kind: str, name: str, namespace: str, replicas: int) -> Iterator[None]:

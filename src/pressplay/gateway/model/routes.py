@@ -18,12 +18,14 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from pressplay.gateway.auth import Caller
+from pressplay.gateway.metrics import Metrics
 from pressplay.gateway.plan import Plan
 from pressplay.gateway.signer.client import Signer
-from pressplay.ledger.store import BudgetExhausted, Ledger
+from pressplay.ledger.calls import BudgetExhausted
+from pressplay.ledger.store import Ledger
 from pressplay.llm.allowlist import LONGEST_BODY, ROUTES, Checked, check
 from pressplay.llm.bound import Counted, size_of
-from pressplay.llm.catalogue import Catalogue, ModelInfo
+from pressplay.llm.catalogue import Catalogue, ModelInfo, UnknownModel
 from pressplay.llm.errors import retry_after
 from pressplay.llm.messages import Wire
 from pressplay.llm.meter import Meter, usage_of
@@ -37,6 +39,8 @@ LOG = logging.getLogger(__name__)
 TRIES = 4
 NEW_KEY = "put a valid one into the Secret that the chart's llm.existingSecret names (pressplay-llm), and retry"
 LONGEST_WAIT = 60.0
+# Without it a prompt is taken for the most that it can be, so nothing but some room is lost.
+MOST_COUNTED = 1_000
 AGAIN = frozenset({408, 429, 500, 502, 503, 504, 529})
 PASSED = ("content-type", "request-id", "x-request-id")
 
@@ -55,6 +59,7 @@ class ModelCalls:
     ledger: Ledger
     signer: Signer
     catalogue: Catalogue
+    metrics: Metrics
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _counted: dict[str, Counted] = field(default_factory=dict)
     _limiter: tuple[int | None, RateLimiter] | None = None
@@ -101,7 +106,10 @@ class ModelCalls:
                 403, Reason.MODEL_REFUSED_REQUEST, f"this run may use {', '.join(plan.models)} and not {checked.model}"
             )
         names = [checked.model, *(name for name in plan.models if name != checked.model)]
-        return [self.catalogue.find(name) for name in names]
+        try:
+            return [self.catalogue.find(name) for name in names]
+        except UnknownModel as error:
+            raise _Refused(400, Reason.UNKNOWN_MODEL, str(error)) from None
 
     async def _wait_for_rate(self) -> None:
         limit = (await self.signer.models()).rate_limit
@@ -118,6 +126,7 @@ class ModelCalls:
             if answer is not None and answer.status_code == 200:
                 return self._passed_on(answer, info, checked, caller, call)
             refused, wait = await _why(answer, attempt)
+            self.metrics.unanswered(info.name, refused.reason)
             await asyncio.to_thread(self.ledger.settle, call, UsageTotals(), 0, answered=False)
             if wait is None:
                 raise refused
@@ -166,20 +175,32 @@ class ModelCalls:
                 LOG.warning("the answer to run %s broke off", caller.uid)
             finally:
                 usage = meter.usage if checked.stream else _usage(checked.wire, bytes(whole))
-                self._book(info, checked, caller, call, usage)
+                answered = meter.whole if checked.stream else usage != NOTHING
+                self._book(info, checked, caller, call, usage, answered=answered)
                 await answer.aclose()
 
         return StreamingResponse(pieces(), 200, headers)
 
-    def _book(self, info: ModelInfo, checked: Checked, caller: Caller, call: str, usage: Usage) -> None:
-        if usage.prompt:
-            self._counted[caller.uid] = Counted(size_of(checked.wire, checked.body), usage.prompt)
+    def _book(
+        self, info: ModelInfo, checked: Checked, caller: Caller, call: str, usage: Usage, *, answered: bool
+    ) -> None:
+        """Book what a call took. One that broke off costs, and is no step: nobody has its answer."""
+        if usage.prompt and answered:
+            self._remember(caller.uid, Counted(size_of(checked.wire, checked.body), usage.prompt))
         totals = UsageTotals(
             calls=1, input_tokens=usage.input, output_tokens=usage.output, cache_read_tokens=usage.cache_read,
             cache_write_tokens=usage.cache_write,
         )  # fmt: skip
+        self.metrics.answered(info.name, usage, info.cost(usage), ended="answered" if answered else "broke off")
         # In this thread: a caller that went away cancels what would be awaited here.
-        self.ledger.settle(call, totals, info.cost(usage), answered=usage != NOTHING)
+        self.ledger.settle(call, totals, info.cost(usage), answered=answered)
+
+    def _remember(self, run: str, counted: Counted) -> None:
+        """Keep how the vendor counted a run's last prompt; of runs that were silent for longest it is forgotten."""
+        self._counted.pop(run, None)
+        self._counted[run] = counted
+        while len(self._counted) > MOST_COUNTED:
+            del self._counted[next(iter(self._counted))]
 
 
 class _Refused(Exception):

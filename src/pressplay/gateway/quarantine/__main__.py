@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import uvicorn
 
 from pressplay.gateway.quarantine.seccomp import NotConfined, confine
 from pressplay.gateway.quarantine.server import application
+from pressplay.policy.redaction import redacting_handler
 
 SOCKET = "/run/pressplay/quarantine/quarantine.sock"
 MIRRORS = "/data/mirrors"
@@ -25,7 +27,8 @@ def main() -> int:
     socket = os.environ.get("PRESSPLAY_QUARANTINE_SOCKET", SOCKET)
     mirrors = Path(os.environ.get("PRESSPLAY_MIRRORS", MIRRORS))
     os.umask(0o007)
-    uvicorn.run(application(mirrors), uds=socket, access_log=False, log_level="warning")
+    logging.basicConfig(level=logging.WARNING, handlers=[redacting_handler()], force=True)
+    uvicorn.run(application(mirrors), uds=socket, access_log=False, log_config=None)
     return 0
 
 

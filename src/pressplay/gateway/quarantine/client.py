@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from pressplay.gateway.neighbours import Neighbour, NeighbourRefused, refusal_of
 from pressplay.protocol.changeset import Changeset
 from pressplay.protocol.quarantine import (
-    SHALLOW_HEADER,
     Commit,
     CommitRequest,
+    Differences,
+    DifferencesRequest,
     ExportRequest,
+    FileDifference,
     Files,
     FilesRequest,
     PushPackRequest,
@@ -24,43 +27,22 @@ from pressplay.protocol.quarantine import (
     Tree,
     TreeRequest,
 )
-from pressplay.protocol.run import Refusal
+from pressplay.protocol.run import SHALLOW_HEADER
 from pressplay.resources.reasons import Reason
 
 M = TypeVar("M", bound=BaseModel)
 SECONDS = 600.0
 
 
-class QuarantineRefused(Exception):
-    """The quarantine said no.
-
-    Attributes:
-        refusal: what is wrong; for changes that break rules, every rule.
-    """
-
-    def __init__(self, status: int, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.status = status
-        self.refusal = refusal
+class QuarantineRefused(NeighbourRefused):
+    """The quarantine said no: of changes that break rules, the refusal names every rule."""
 
 
-class Quarantine:
-    """All calls. One instance for the process; close it at the end."""
+class Quarantine(Neighbour):
+    """All calls."""
 
     def __init__(self, socket: Path) -> None:
-        transport = httpx.AsyncHTTPTransport(uds=str(socket))
-        self._http = httpx.AsyncClient(transport=transport, base_url="http://quarantine", timeout=SECONDS)
-
-    async def close(self) -> None:
-        """Give the connections back."""
-        await self._http.aclose()
-
-    async def healthy(self) -> bool:
-        """Whether it answers."""
-        try:
-            return (await self._http.get("/healthz", timeout=5.0)).is_success
-        except httpx.HTTPError:
-            return False
+        super().__init__(socket, "quarantine", SECONDS)
 
     async def refs(self, repository: int) -> Refs:
         """What the mirror has; nothing where there is none yet."""
@@ -85,15 +67,20 @@ class Quarantine:
         """
         return await self._ask(Tree, "POST", repository, "trees", TreeRequest(changes=changes))
 
+    async def differences(self, repository: int, old: str, new: str) -> tuple[FileDifference, ...]:
+        """Files that two trees have differently; both were made here."""
+        wanted = DifferencesRequest(old=old, new=new)
+        return (await self._ask(Differences, "POST", repository, "differences", wanted)).files
+
     async def commit(self, repository: int, wanted: CommitRequest) -> str:
         """One commit of ours."""
         return (await self._ask(Commit, "POST", repository, "commits", wanted)).commit
 
     def export(
-        self, repository: int, commit: str, depth: int
+        self, repository: int, commit: str, depth: int, have: str | None = None
     ) -> AbstractAsyncContextManager[tuple[tuple[str, ...], AsyncIterator[bytes]]]:
         """The objects of a commit within `depth`: commits without their parents, and the pack."""
-        return self._stream(repository, "export", ExportRequest(commit=commit, depth=depth))
+        return self._stream(repository, "export", ExportRequest(commit=commit, depth=depth, have=have))
 
     def push_pack(
         self, repository: int, commit: str, has: Sequence[str]
@@ -132,8 +119,4 @@ class Quarantine:
 
 
 def _refused(answer: httpx.Response) -> QuarantineRefused:
-    try:
-        refusal = Refusal.model_validate_json(answer.content)
-    except ValidationError:
-        refusal = Refusal(reason=Reason.WORKSPACE_FAILED, message=f"the quarantine answered {answer.status_code}")
-    return QuarantineRefused(answer.status_code, refusal)
+    return QuarantineRefused(answer.status_code, refusal_of(answer, "quarantine", Reason.WORKSPACE_FAILED))

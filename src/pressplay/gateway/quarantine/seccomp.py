@@ -1,5 +1,8 @@
 """No network for this process and all that it starts, by a filter of system calls that cannot be taken back.
 
+It is spoken to on a Unix socket, and speaks to nobody: it may listen and accept, and connect to nothing, the signer's
+socket included. Sockets that need no connection are refused as those of other families are.
+
 Source: seccomp(2), linux/seccomp.h, linux/bpf_common.h. The filter is inherited by every child, git among them.
 """
 
@@ -18,17 +21,21 @@ ALLOW = 0x7FFF0000
 REFUSE = 0x00050000 | errno.EPERM
 KILL = 0x80000000
 
-LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
-NUMBER_AT, ARCHITECTURE_AT, FIRST_ARGUMENT_AT = 0, 4, 16
+LOAD, EQUAL, AT_LEAST, AND, RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
+NUMBER_AT, ARCHITECTURE_AT, FIRST_ARGUMENT_AT, SECOND_ARGUMENT_AT = 0, 4, 16, 24
+# The kind of a socket without the flags that are set along with it.
+KIND = 0xF
 # Calls of another interface on the same machine (x32) have this bit.
 X32 = 0x40000000
 
 # By machine: the audit architecture, and the numbers of socket, socketpair, and of what is refused whole.
 _MACHINES = {
     "x86_64": (0xC000003E, (41, 53), {"ptrace": 101, "mount": 165, "unshare": 272, "setns": 308, "bpf": 321,
-                                      "io_uring_setup": 425, "process_vm_readv": 310, "keyctl": 250}),
+                                      "io_uring_setup": 425, "process_vm_readv": 310, "keyctl": 250, "connect": 42,
+                                      "pidfd_getfd": 438}),
     "aarch64": (0xC00000B7, (198, 199), {"ptrace": 117, "mount": 40, "unshare": 97, "setns": 268, "bpf": 280,
-                                         "io_uring_setup": 425, "process_vm_readv": 270, "keyctl": 219}),
+                                         "io_uring_setup": 425, "process_vm_readv": 270, "keyctl": 219, "connect": 203,
+                                         "pidfd_getfd": 438}),
 }  # fmt: skip
 
 
@@ -51,11 +58,15 @@ def program(machine: str) -> bytes:
     for number in refused.values():
         code += [_step(EQUAL, number, 0, 1), _step(RETURN, REFUSE)]
     for number in sockets:
-        # Of sockets only those of the family AF_UNIX.
+        # Of sockets only those of the family AF_UNIX that speak over a connection.
         code += [
-            _step(EQUAL, number, 0, 4),
+            _step(EQUAL, number, 0, 8),
             _step(LOAD, FIRST_ARGUMENT_AT),
             _step(EQUAL, socket.AF_UNIX, 1, 0),
+            _step(RETURN, REFUSE),
+            _step(LOAD, SECOND_ARGUMENT_AT),
+            _step(AND, KIND),
+            _step(EQUAL, socket.SOCK_STREAM, 1, 0),
             _step(RETURN, REFUSE),
             _step(RETURN, ALLOW),
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -16,10 +17,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from pressplay.policy.secrets import has_secret
 from pressplay.protocol.quarantine import (
-    SHALLOW_HEADER,
     Commit,
     CommitRequest,
+    Differences,
+    DifferencesRequest,
     ExportRequest,
     Files,
     FilesRequest,
@@ -27,13 +30,15 @@ from pressplay.protocol.quarantine import (
     Refs,
     TreeRequest,
 )
-from pressplay.protocol.run import Refusal
+from pressplay.protocol.run import SHALLOW_HEADER, Refusal
 from pressplay.resources.reasons import Reason
 from pressplay.workspace.changes import Unacceptable
 from pressplay.workspace.git import GitFailed
 from pressplay.workspace.mirror import Mirror, NoSpace, UnknownCommit
 from pressplay.workspace.smart_http import MOST_PACK
+from pressplay.workspace.tidying import tidy
 
+TIDY_SECONDS = 3_600.0
 PACK = "application/x-git-packed-objects"
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -50,6 +55,7 @@ def application(mirrors: Path) -> Starlette:
             Route("/repositories/{identity:int}/export", routes.export, methods=["POST"]),
             Route("/repositories/{identity:int}/files", routes.files, methods=["POST"]),
             Route("/repositories/{identity:int}/trees", routes.tree, methods=["POST"]),
+            Route("/repositories/{identity:int}/differences", routes.differences, methods=["POST"]),
             Route("/repositories/{identity:int}/commits", routes.commit, methods=["POST"]),
             Route("/repositories/{identity:int}/push-pack", routes.push_pack, methods=["POST"]),
         ],
@@ -66,6 +72,7 @@ def application(mirrors: Path) -> Starlette:
 class _Routes:
     def __init__(self, mirrors: Path) -> None:
         self._mirrors = mirrors
+        self._tidied = 0.0
 
     async def health(self, _: Request) -> Response:
         return JSONResponse({"confined": True})
@@ -80,12 +87,15 @@ class _Routes:
         with tempfile.TemporaryDirectory(dir=self._scratch()) as folder:
             pack = Path(folder) / "pack"
             size = await _receive(request, pack)
-            await _aside(lambda: mirror.take(pack if size else None, refs.refs, refs.shallow))
+            await _aside(lambda: mirror.take(pack if size else None, refs.refs, refs.shallow, refs.gone))
+        if time.time() >= self._tidied + TIDY_SECONDS:
+            self._tidied = time.time()
+            await _aside(lambda: tidy(self._mirrors, self._tidied))
         return _answer(Refs(refs=await _aside(mirror.refs)))
 
     async def export(self, request: Request) -> Response:
         wanted = await _read(request, ExportRequest)
-        pack, shallow = await _aside(lambda: self._mirror(request).export(wanted.commit, wanted.depth))
+        pack, shallow = await _aside(lambda: self._mirror(request).export(wanted.commit, wanted.depth, wanted.have))
         return FileResponse(pack, media_type=PACK, headers={SHALLOW_HEADER: " ".join(shallow)})
 
     async def files(self, request: Request) -> Response:
@@ -95,7 +105,12 @@ class _Routes:
 
     async def tree(self, request: Request) -> Response:
         wanted = await _read(request, TreeRequest)
-        return _answer(await _aside(lambda: self._mirror(request).tree(wanted.changes)))
+        return _answer(await _aside(lambda: self._mirror(request).tree(wanted.changes, has_secret)))
+
+    async def differences(self, request: Request) -> Response:
+        wanted = await _read(request, DifferencesRequest)
+        found = await _aside(lambda: self._mirror(request).differences(wanted.old, wanted.new))
+        return _answer(Differences(files=found))
 
     async def commit(self, request: Request) -> Response:
         wanted = await _read(request, CommitRequest)

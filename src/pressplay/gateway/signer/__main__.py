@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pressplay.gateway.signer.apps import Apps
 from pressplay.gateway.signer.server import application
 from pressplay.github.app import AppClient
 from pressplay.llm.config import SettingsSource
+from pressplay.policy.redaction import redacting_handler
 
 SOCKET = "/run/pressplay/signer/signer.sock"
 GITHUB_SECONDS = 30.0
@@ -27,7 +29,8 @@ def main() -> None:
         httpx.AsyncClient(),
     )
     os.umask(0o007)
-    uvicorn.run(app, uds=os.environ.get("PRESSPLAY_SIGNER_SOCKET", SOCKET), access_log=False, log_level="warning")
+    logging.basicConfig(level=logging.WARNING, handlers=[redacting_handler()], force=True)
+    uvicorn.run(app, uds=os.environ.get("PRESSPLAY_SIGNER_SOCKET", SOCKET), access_log=False, log_config=None)
 
 
 if __name__ == "__main__":

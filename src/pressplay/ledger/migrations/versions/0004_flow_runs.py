@@ -1,0 +1,21 @@
+"""Which runs belong to which flow."""
+
+from __future__ import annotations
+
+from alembic import op
+
+from pressplay.ledger import tables
+
+revision = "0004"
+down_revision = "0003"
+ADDED = (tables.flow_runs,)
+
+
+def upgrade() -> None:
+    """Make the table; a ledger that was made today has it from its first shape on."""
+    tables.metadata.create_all(op.get_bind(), tables=ADDED, checkfirst=True)
+
+
+def downgrade() -> None:
+    """Drop it."""
+    tables.metadata.drop_all(op.get_bind(), tables=ADDED)

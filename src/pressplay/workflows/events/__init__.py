@@ -1,0 +1,1 @@
+"""How GitHub's events come to the inbox through Argo Events: one EventSource, one Sensor."""
