@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -82,3 +87,27 @@ def test_a_vendor_takes_a_good_key_refuses_a_bad_one_and_may_not_answer() -> Non
     silent = model_checked(address, "good")
     assert not silent.ok
     assert "does not answer" in silent.detail
+
+
+def test_a_vendor_that_loses_a_connection_is_asked_again() -> None:
+    with losing_one_connection() as address:
+        assert model_checked(address, "good").ok
+
+
+@contextmanager
+def losing_one_connection() -> Iterator[str]:
+    """An HTTP server that resets its first connection, answers the second, and is gone."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            lost, _ = server.accept()
+            lost.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            lost.close()
+            answered, _ = server.accept()
+            with answered:
+                answered.recv(65536)
+                answered.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"

@@ -15,6 +15,7 @@ from pressplay.llm.config import ConfigurationError, Settings, SettingsSource
 from pressplay.protocol.checks import Check
 
 SECONDS = 15.0
+PAUSES = (0.5, 2.0)
 SETUP = "`pressplay github setup` makes an App and puts its key into the cluster"
 NEW_KEY = "put a valid key into the Secret that the chart's llm.existingSecret names (pressplay-llm)"
 
@@ -55,11 +56,9 @@ class Outside:
         """
         host = httpx.URL(address).host
         try:
-            answer = await self.vendors.get(
-                f"{address}/v1/models", headers=dict(headers), timeout=SECONDS, follow_redirects=False
-            )
+            answer = await self._models_listed(f"{address}/v1/models", dict(headers))
         except httpx.HTTPError as error:
-            told = f"{host} does not answer: {type(error).__name__}"
+            told = f"{host} does not answer: {type(error).__name__} ({error})"
             return Check(name="model", ok=False, detail=told, remedy="see llm.baseUrl, proxy and caBundle of the chart")
         if answer.status_code in (401, 403):
             told = f"{host} refuses the key ({answer.status_code})"
@@ -69,6 +68,15 @@ class Outside:
             return Check(name="model", ok=False, detail=told, remedy="try again later; the vendor has a fault")
         said = "takes the key" if answer.is_success else "answers; it has no list of models to try the key with"
         return Check(name="model", ok=True, detail=f"{host} {said}")
+
+    async def _models_listed(self, page: str, headers: dict[str, str]) -> httpx.Response:
+        """As patient as calls of runs are: a name that is not resolved once, or one lost connection, is no finding."""
+        for pause in PAUSES:
+            try:
+                return await self.vendors.get(page, headers=headers, timeout=SECONDS, follow_redirects=False)
+            except httpx.NetworkError:
+                await asyncio.sleep(pause)
+        return await self.vendors.get(page, headers=headers, timeout=SECONDS, follow_redirects=False)
 
 
 def configured(source: SettingsSource) -> Settings | Check:
