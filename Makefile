@@ -21,10 +21,10 @@ BENCH ?=
 BIN := .venv/bin
 REPORTS := build/reports
 PYTEST := $(BIN)/pytest -ra --durations=10
+# What fails beside others is run once more by itself, and named.
+TWICE := $(BIN)/python tools/twice.py
 # Tests of one group go to one process, in the order in which their conftest has them.
 GROUPS := --dist loadgroup --no-loadscope-reorder
-# Of what TESTS chooses there may be nothing in a ring.
-OR_NONE := || [ $$? -eq 5 ]
 export LOCALKUBE_NAME := $(CLUSTER)
 # Whatever the environment says: tests start the command line some hundred times, and each process of pytest reads them all.
 unexport PYTHONDONTWRITEBYTECODE
@@ -53,8 +53,8 @@ demo: cluster-up ## bring the cluster up, have a four-line CodeRun become a pull
 
 .PHONY: test
 test: setup test-needs cluster-up ## run all tests: a cluster, what needs little of it beside tests/unit, then the rest
-	@$(PYTEST) -n 3 $(GROUPS) tests/apiserver tests/golden tests/conformance tests/unit \
-	  --junitxml=$(REPORTS)/unit.xml $(TESTS) $(OR_NONE)
+	@$(TWICE) -n 3 $(GROUPS) tests/apiserver tests/golden tests/conformance tests/unit \
+	  --junitxml=$(REPORTS)/unit.xml $(TESTS)
 	@$(MAKE) test-cluster
 	@echo "Reports: $(REPORTS)/*.xml"
 
@@ -64,17 +64,15 @@ test-unit: setup ## run only tests/unit: no cluster, no network, seconds
 
 .PHONY: test-e2e
 test-e2e: setup test-needs cluster-up ## run only the tests that need a cluster or its tools (brought up first)
-	@$(PYTEST) -n 2 $(GROUPS) tests/apiserver tests/golden tests/conformance \
-	  --junitxml=$(REPORTS)/conformance.xml $(TESTS) $(OR_NONE)
+	@$(TWICE) -n 2 $(GROUPS) tests/apiserver tests/golden tests/conformance --junitxml=$(REPORTS)/conformance.xml $(TESTS)
 	@$(MAKE) test-cluster
 
 # See tests/e2e/conftest.py for what the marks mean.
 .PHONY: test-cluster
 test-cluster:
-	@$(PYTEST) -v -n 3 $(GROUPS) tests/e2e -m "not (alone or elsewhere or last)" \
-	  --junitxml=$(REPORTS)/e2e.xml $(TESTS) $(OR_NONE)
-	@$(PYTEST) -v -n 2 $(GROUPS) tests/e2e -m "alone or elsewhere" --junitxml=$(REPORTS)/e2e-alone.xml $(TESTS) $(OR_NONE)
-	@$(PYTEST) -v tests/e2e -m last --junitxml=$(REPORTS)/e2e-last.xml $(TESTS) $(OR_NONE)
+	@$(TWICE) -v -n 3 $(GROUPS) tests/e2e -m "not (alone or elsewhere or last)" --junitxml=$(REPORTS)/e2e.xml $(TESTS)
+	@$(TWICE) -v -n 2 $(GROUPS) tests/e2e -m "alone or elsewhere" --junitxml=$(REPORTS)/e2e-alone.xml $(TESTS)
+	@$(TWICE) -v tests/e2e -m last --junitxml=$(REPORTS)/e2e-last.xml $(TESTS)
 
 .PHONY: test-needs
 test-needs:
