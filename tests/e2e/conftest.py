@@ -46,7 +46,9 @@ LONG = (
 )  # fmt: skip
 SHORT = ("test_first_light.py", "test_pods.py", "test_cli.py")
 # What uses the product as it is installed, then what installs it anew.
-ALONE = ("test_events.py", "test_run_faults.py", "test_first_light.py", "test_demo.py", "test_chart.py")
+ALONE = ("test_events.py", "test_run_faults.py", "test_first_light.py", "test_demo.py")
+# It finds the second cluster there.
+AFTER_ITS_CLUSTER = "test_chart.py"
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
@@ -70,7 +72,7 @@ def _turn(item: pytest.Item) -> tuple[int, int]:
         return 1, ALONE.index(name) if name in ALONE else -1
     if name in LONG:
         return 2, LONG.index(name)
-    return (4, SHORT.index(name)) if name in SHORT else (3, 0)
+    return (4, SHORT.index(name)) if name in SHORT else (3, int(name == AFTER_ITS_CLUSTER))
 
 
 @pytest.fixture(scope="session")

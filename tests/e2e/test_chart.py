@@ -1,4 +1,4 @@
-"""The chart on the real cluster: upgraded under a run, uninstalled and installed again, held to some namespaces."""
+"""The chart on a cluster without Argo: upgraded under a run, uninstalled and back again, held to some namespaces."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from localdemo.standins import StandIns, archive_of
 from localkube import tools
 from localkube.progress import Progress
 from localkube.state import ClusterRecord
-from tests.e2e.support.kube import Kube, Manifest
+from tests.e2e.support.kube import RESTRICTED, Kube, Manifest
 from tests.e2e.support.runs import create, end_of, ended, status_of
 from tests.e2e.support.waiting import until
 
-# It installs the product anew.
-pytestmark = pytest.mark.alone
+# It installs the product anew, again and again: on the second cluster, beside what uses that of the first.
+pytestmark = [pytest.mark.elsewhere, pytest.mark.xdist_group("second")]
 
 REPOSITORY = "acme/charted"
 BUDGET = "properties/spec/properties/budget"
@@ -61,9 +61,16 @@ def install(cluster: ClusterRecord, **values: Any) -> StandIns:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def tidy(cluster: ClusterRecord) -> Iterator[None]:
+def tidy(second: ClusterRecord) -> Iterator[None]:
     yield
-    installed.uninstall(cluster)
+    installed.uninstall(second)
+
+
+@pytest.fixture
+def place(second_kube: Kube) -> Iterator[str]:
+    """A namespace for runs."""
+    with second_kube.namespace("run", RESTRICTED) as name:
+        yield name
 
 
 def at_work(kube: Kube, place: str, name: str) -> Manifest:
@@ -78,54 +85,54 @@ def running(kube: Kube, place: str, name: str) -> Manifest | None:
 
 
 def test_an_upgrade_brings_new_definitions_and_runs_in_flight_go_on(
-    cluster: ClusterRecord, kube: Kube, place: str
+    second: ClusterRecord, second_kube: Kube, place: str
 ) -> None:
-    hub = install(cluster)
+    hub = install(second)
     # As an older release had it: without a field that there is now, and without the rules that know it.
     schema = "/spec/versions/0/schema/openAPIV3Schema"
     older = [{"op": "remove", "path": f"{schema}/{part}"} for part in ("x-kubernetes-validations", BUDGET)]
-    tools.kubectl(cluster).run("patch", "crd", DEFINITION, "--type=json", f"--patch={older}".replace("'", '"'))
-    create(kube, place, "flying", LEISURELY)
-    before = at_work(kube, place, "flying")
-    install(cluster, operator={"podAnnotations": {"changed": "yes"}}, gateway={"podAnnotations": {"changed": "yes"}})
-    assert running(kube, place, "flying"), "it was to be under way all the time"
-    (pod,) = kube.list("Pod", place)
-    kube.execute(place, pod["metadata"]["name"], "touch", UPGRADED, container="workbench")
-    status = end_of(kube, place, "flying")
+    tools.kubectl(second).run("patch", "crd", DEFINITION, "--type=json", f"--patch={older}".replace("'", '"'))
+    create(second_kube, place, "flying", LEISURELY)
+    before = at_work(second_kube, place, "flying")
+    install(second, operator={"podAnnotations": {"changed": "yes"}}, gateway={"podAnnotations": {"changed": "yes"}})
+    assert running(second_kube, place, "flying"), "it was to be under way all the time"
+    (pod,) = second_kube.list("Pod", place)
+    second_kube.execute(place, pod["metadata"]["name"], "touch", UPGRADED, container="workbench")
+    status = end_of(second_kube, place, "flying")
     assert (status["phase"], status["attempts"]) == ("Succeeded", 1), status
     assert status["job"] == before["job"]
     assert hub.pull(REPOSITORY, status["pullRequest"])["state"] == "open"
-    create(kube, place, "bounded", {**QUICK, "budget": {"steps": 1}})
-    assert kube.get("CodeRun", "bounded", place)["spec"]["budget"] == {"steps": 1}
+    create(second_kube, place, "bounded", {**QUICK, "budget": {"steps": 1}})
+    assert second_kube.get("CodeRun", "bounded", place)["spec"]["budget"] == {"steps": 1}
 
 
 def test_an_uninstall_keeps_definitions_and_runs_and_nothing_runs_again(
-    cluster: ClusterRecord, kube: Kube, place: str
+    second: ClusterRecord, second_kube: Kube, place: str
 ) -> None:
-    install(cluster)
-    done = ended(kube, place, "done", QUICK)
+    install(second)
+    done = ended(second_kube, place, "done", QUICK)
     assert done["phase"] == "Succeeded", done
-    installed.uninstall(cluster)
-    assert kube.get("CodeRun", "done", place)["status"] == done
+    installed.uninstall(second)
+    assert second_kube.get("CodeRun", "done", place)["status"] == done
     # A run that is made meanwhile waits, and is carried out when there is somebody.
-    create(kube, place, "early", QUICK)
-    install(cluster)
-    assert end_of(kube, place, "early", seconds=150)["phase"] == "Succeeded"
-    assert kube.get("CodeRun", "done", place)["status"] == done
+    create(second_kube, place, "early", QUICK)
+    install(second)
+    assert end_of(second_kube, place, "early", seconds=150)["phase"] == "Succeeded"
+    assert second_kube.get("CodeRun", "done", place)["status"] == done
 
 
 def test_the_namespaced_mode_has_no_cluster_role_but_one_and_looks_nowhere_else(
-    cluster: ClusterRecord, kube: Kube, place: str
+    second: ClusterRecord, second_kube: Kube, place: str
 ) -> None:
-    install(cluster, watchNamespaces=[place])
-    rules = tools.kubectl(cluster).run(
+    install(second, watchNamespaces=[place])
+    rules = tools.kubectl(second).run(
         "get", "clusterroles", "--selector=app.kubernetes.io/name=pressplay", "--output=jsonpath={..resources}"
     )
     assert rules.replace('"', "").replace("[", "").replace("]", "").split() == ["tokenreviews"]
-    with kube.namespace("elsewhere") as elsewhere:
-        create(kube, elsewhere, "ignored", QUICK)
-        status = ended(kube, place, "watched", QUICK)
+    with second_kube.namespace("elsewhere") as elsewhere:
+        create(second_kube, elsewhere, "ignored", QUICK)
+        status = ended(second_kube, place, "watched", QUICK)
         assert status["phase"] == "Succeeded", status
-        assert status_of(kube, elsewhere, "ignored") == {}
-    assert kube.list("Role", place)
-    assert kube.get("Deployment", "pressplay-operator", SYSTEM)["status"]["readyReplicas"] == 1
+        assert status_of(second_kube, elsewhere, "ignored") == {}
+    assert second_kube.list("Role", place)
+    assert second_kube.get("Deployment", "pressplay-operator", SYSTEM)["status"]["readyReplicas"] == 1

@@ -121,9 +121,8 @@ def submit_gate(scene: Scene, number: int) -> str:
     arguments = {"parameters": [{"name": name, "value": value} for name, value in given.items()]}
     task = {"name": "checks", "templateRef": {"name": "pressplay-nodes", "template": "wait-for-checks"}}
     spec = {"entrypoint": "main", "templates": [{"name": "main", "dag": {"tasks": [{**task, "arguments": arguments}]}}]}
-    made = scene.kube.create(
-        {"kind": "Workflow", "metadata": {"generateName": "gate-", "namespace": FLOWS}, "spec": spec}
-    )
+    meta = {"generateName": "gate-", "namespace": FLOWS, "labels": {names.FLOW: "gate"}}
+    made = scene.kube.create({"kind": "Workflow", "metadata": meta, "spec": spec})
     return str(made["metadata"]["name"])
 
 

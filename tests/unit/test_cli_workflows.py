@@ -82,6 +82,14 @@ def test_a_step_that_nobody_has_looked_at_sends_to_the_doctor() -> None:
     assert "pressplay doctor" in remedy
 
 
+def test_a_workflow_of_somebody_s_own_that_lacks_the_label_says_how_it_is_added() -> None:
+    told = workflow(node("qa", "Running", QA))
+    del told["metadata"]["labels"][names.FLOW]
+    line, remedy = why(told)
+    assert line.startswith("pr-flow-1: step qa waits for its run, and operators look at Workflows with the label")
+    assert remedy == "  `kubectl label workflow pr-flow-1 -n flows agents.platform/flow=pr-flow-1` adds it"
+
+
 def test_of_several_steps_the_one_that_has_waited_longest_is_told_and_the_others_counted() -> None:
     late = node("late", "Running", REVIEW, startedAt="2030-01-01T11:58:00Z", message="x")
     (line,) = why(workflow(late, node("review", "Running", REVIEW, message="x")))

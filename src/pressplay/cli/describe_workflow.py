@@ -145,6 +145,10 @@ def _of_step(workflow: Workflow, step: Step, run: Run | None, now: datetime) -> 
         what = "its run" if step.operation == RUN else GATES[step.operation].format(subject=_subject(step))
         if step.message:
             return [f"{what}: {one_line(step.message)}"]
+        if not label(workflow, names.FLOW):
+            meta = workflow["metadata"]
+            named = f"kubectl label workflow {meta['name']} -n {meta['namespace']} {names.FLOW}={meta['name']}"
+            return [f"{what}, and operators look at Workflows with the label {names.FLOW} only", f"  `{named}` adds it"]
         if began and now - began > NOBODY_LOOKS_AFTER:
             return [f"{what}, and no operator has looked at it", "  `pressplay doctor` says whether one runs"]
         return [what]
