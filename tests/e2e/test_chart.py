@@ -14,6 +14,7 @@ from localdemo.standins import StandIns, archive_of
 from localkube import tools
 from localkube.progress import Progress
 from localkube.state import ClusterRecord
+from tests.e2e.support.commands import pressplay
 from tests.e2e.support.kube import RESTRICTED, Kube, Manifest
 from tests.e2e.support.runs import create, end_of, ended, status_of
 from tests.e2e.support.waiting import until
@@ -46,6 +47,15 @@ turns:
       - {name: edit, arguments: {path: sums.py, old: "a - b", new: "a + b"}}
       - {name: finish, arguments: {title: Add, body: ""}}
 """
+
+
+ADA = {
+    "settings": {
+        "title": "Ada", "role": "implementer", "description": "Adds.", "tools": ["edit", "finish"],
+        "effects": ["open_pull_request"], "permissions": {"contents": "write", "pull_requests": "write"},
+    },
+    "prompt": "You are Ada, who adds.",
+}  # fmt: skip
 
 
 def install(cluster: ClusterRecord, **values: Any) -> StandIns:
@@ -119,6 +129,14 @@ def test_an_uninstall_keeps_definitions_and_runs_and_nothing_runs_again(
     install(second)
     assert end_of(second_kube, place, "early", seconds=150)["phase"] == "Succeeded"
     assert second_kube.get("CodeRun", "done", place)["status"] == done
+
+
+def test_a_persona_of_the_values_is_given_work(second: ClusterRecord, second_kube: Kube, place: str) -> None:
+    install(second, personas={"ada": ADA})
+    status = ended(second_kube, place, "added", {**QUICK, "persona": "ada"})
+    assert status["phase"] == "Succeeded", status
+    env = {"KUBECONFIG": str(second.kubeconfig)}
+    assert "Adds." in pressplay("agents", "list", "-o", "json", env=env)
 
 
 def test_the_namespaced_mode_has_no_cluster_role_but_one_and_looks_nowhere_else(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import yaml
 
 from localdemo.objects import FLOWS
 from localdemo.standins import StandIns, archive_of
@@ -44,6 +46,8 @@ turns:
 """
 PASSES = {"name": "unit", "conclusion": "success"}
 STEP_SECONDS = 120.0
+OWN_FLOW = Path(__file__).parents[2] / "examples" / "flows" / "release-flow.yaml"
+EXPECTED = {"qa": "pass", "checks": "passed", "approve": "approved"}
 
 
 @dataclass(frozen=True)
@@ -98,32 +102,25 @@ def test_the_run_is_tainted_and_the_pull_request_says_by_whom(scene: Scene) -> N
     assert (tainted["status"], tainted["reason"]) == ("True", "StrangersText"), tainted
 
 
-def test_checks_of_tainted_work_wait_for_a_person_s_word(scene: Scene) -> None:
+def test_a_flow_of_one_s_own_waits_with_tainted_work_for_a_person_s_word(scene: Scene) -> None:
     pull = scene.await_pull()
     told = {"repository": scene.repository, "branch": pull["head"]["ref"], "name": "ci", "jobs": [PASSES]}
     scene.hub.hub("POST", "/_hub/workflow-runs", told)
-    name = submit_gate(scene, pull["number"])
+    scene.kube.create(yaml.safe_load(OWN_FLOW.read_text()) | {"metadata": {"name": OWN_FLOW.stem, "namespace": FLOWS}})
+    given = {"repository": scene.repository, "pull-request": str(pull["number"])}
+    name = flows.submit(scene.kube, FLOWS, OWN_FLOW.stem, given)
     blocked = until(
         "`why` to name the taint", lambda: said if "tainted" in (said := scene.why(name)) else None,
         seconds=STEP_SECONDS, seen=lambda: scene.why(name),
     )  # fmt: skip
+    assert "step checks waits" in blocked
     assert "by eve, who may not write in" in blocked
     Person(scene.hub, "ann").exists().comment(scene.repository, pull["number"], "/pressplay approve")
     assert argo.await_end(scene.kube, FLOWS, name, STEP_SECONDS).phase == "Succeeded"
     nodes = scene.kube.get("Workflow", name, FLOWS)["status"]["nodes"].values()
-    (gate,) = [node for node in nodes if node["type"] == "Suspend"]
-    assert flows.parameters(gate, "outputs")["verdict"] == "passed"
-
-
-def submit_gate(scene: Scene, number: int) -> str:
-    """A Workflow of one gate, made by a person; answers its name."""
-    given = {"repository": scene.repository, "pull-request": str(number), "timeout": "600"}
-    arguments = {"parameters": [{"name": name, "value": value} for name, value in given.items()]}
-    task = {"name": "checks", "templateRef": {"name": "pressplay-nodes", "template": "wait-for-checks"}}
-    spec = {"entrypoint": "main", "templates": [{"name": "main", "dag": {"tasks": [{**task, "arguments": arguments}]}}]}
-    meta = {"generateName": "gate-", "namespace": FLOWS, "labels": {names.FLOW: "gate"}}
-    made = scene.kube.create({"kind": "Workflow", "metadata": meta, "spec": spec})
-    return str(made["metadata"]["name"])
+    verdicts = {each["displayName"]: flows.parameters(each, "outputs").get("verdict") for each in nodes}
+    assert {step: verdicts[step] for step in ("qa", "checks", "approve")} == EXPECTED, scene.why(name)
+    scene.kube.delete("WorkflowTemplate", OWN_FLOW.stem, FLOWS)
 
 
 def test_a_flow_that_fails_tells_so_where_it_was_asked_for(scene: Scene) -> None:

@@ -45,6 +45,13 @@ def test_argo_finds_no_fault_in_what_works_the_examples_of_workstreams(tmp_path:
     assert code == 0, told
 
 
+def test_argo_finds_no_fault_in_the_example_of_a_flow_of_one_s_own(tmp_path: Path) -> None:
+    for file in (*TEMPLATES.glob("*.yaml"), *(ROOT / "examples" / "flows").glob("*.yaml")):
+        shutil.copy(file, tmp_path)
+    code, told = lint(tmp_path)
+    assert code == 0, told
+
+
 def test_argo_would_find_one(tmp_path: Path) -> None:
     for file in TEMPLATES.glob("*.yaml"):
         manifest = yaml.safe_load(file.read_text())

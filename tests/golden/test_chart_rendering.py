@@ -18,6 +18,7 @@ import yaml
 
 from localkube import tools
 from localkube.errors import LocalKubeError
+from pressplay.personas.loader import load as load_personas
 from pressplay.policy.cluster import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +52,18 @@ CASES: dict[str, dict[str, Any]] = {
         },
         "llm": {"provider": "openai", "model": "a,b", "baseUrl": "http://models.example.com:8090/v1", "rateLimit": 50},
         "policy": {"tenants": [{"namespaces": ["team-a"], "repositories": ["octo/*"], "maxDollars": 5}]},
+        "personas": {
+            "ada": {
+                "settings": {
+                    "title": "Ada",
+                    "role": "implementer",
+                    "description": "Adds.",
+                    "tools": ["read", "finish"],
+                },
+                "prompt": "You are Ada.\nYou add.\n",
+            },
+            "docs": {"prompt": "You are Docs, and write short sentences."},
+        },
         "proxy": {"https": "http://squid.example.com:3128", "noProxy": "example.internal"},
         "caBundle": {"pem": "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"},
         "metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
@@ -388,6 +401,22 @@ def test_a_wrong_name_is_refused_by_the_schema() -> None:
 def test_the_chart_has_no_fault_that_helm_knows() -> None:
     code, out, _ = run_helm("lint", "--strict", str(CHART))
     assert code == 0, out
+
+
+def test_the_personas_of_the_values_are_such_as_the_gateway_takes(tmp_path: Path) -> None:
+    """Laid out as the gateway's volume has them."""
+    (told,) = of(rendered("everything"), "ConfigMap", "pressplay-personas")
+    (gateway,) = of(rendered("everything"), "Deployment", "pressplay-gateway")
+    (volume,) = [each for each in gateway["spec"]["template"]["spec"]["volumes"] if each["name"] == "personas"]
+    for item in volume["configMap"]["items"]:
+        file = tmp_path / item["path"]
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(told["data"].pop(item["key"]))
+    assert told["data"] == {}
+    personas = load_personas(ROOT / "agents", tmp_path)
+    assert personas.find("ada").prompt == "You are Ada.\nYou add."
+    assert personas.find("docs").prompt == "You are Docs, and write short sentences."
+    assert personas.find("docs").title == "Docs"
 
 
 def test_the_policy_of_the_values_is_one_that_the_gateway_takes(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pressplay.cli.app_manifest import PERMISSIONS, PURPOSES
 from pressplay.gateway.gates import ACCESS
@@ -97,3 +98,17 @@ def test_the_app_has_what_personas_and_gates_need_together_and_no_more() -> None
         for name, level in needed.items():
             union[name] = max(union.get(name, "read"), level)
     assert union == dict(PERMISSIONS)
+
+
+def test_the_personas_that_a_page_gives_as_values_are_such_as_the_gateway_takes(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "how-to" / "extend.md").read_text()
+    (values,) = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(personas:.*?)```", page, re.DOTALL)]
+    for name, told in values["personas"].items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "prompt.md").write_text(told["prompt"])
+        if "settings" in told:
+            (tmp_path / name / "persona.yaml").write_text(yaml.safe_dump({"name": name, **told["settings"]}))
+    personas = loader.load(ROOT / "agents", tmp_path)
+    assert {personas.find(name).prompt for name in values["personas"]} == {
+        told["prompt"].strip() for told in values["personas"].values()
+    }

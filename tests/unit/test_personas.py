@@ -53,6 +53,32 @@ def test_a_persona_is_found_by_its_aliases(tmp_path: Path) -> None:
     assert load(AGENTS).find("rex-agent").name == "rex"
 
 
+def test_a_persona_of_the_cluster_s_own_stands_beside_those_that_come_with_the_product(tmp_path: Path) -> None:
+    (tmp_path / "..data").mkdir()
+    found = load(AGENTS, persona(tmp_path))
+    assert sorted(one.name for one in found) == sorted([*FOLDERS, "ada"])
+
+
+@pytest.mark.parametrize("file", ["persona.yaml", "prompt.md"])
+def test_one_file_of_a_persona_may_take_the_place_of_the_product_s(tmp_path: Path, file: str) -> None:
+    ours, own = load(AGENTS).find("docs"), tmp_path / "docs"
+    own.mkdir()
+    told = yaml.safe_load((AGENTS / "docs" / "persona.yaml").read_text())
+    texts = {"persona.yaml": yaml.safe_dump({**told, "title": "Writer"}), "prompt.md": "You are Writer."}
+    (own / file).write_text(texts[file])
+    found = load(AGENTS, tmp_path).find("docs")
+    changed = {"persona.yaml": ("Writer", ours.prompt), "prompt.md": (ours.title, "You are Writer.")}
+    assert (found.title, found.prompt) == changed[file]
+
+
+def test_a_persona_of_the_cluster_s_own_that_is_wrong_is_named_with_its_file(tmp_path: Path) -> None:
+    with pytest.raises(PersonaError, match=r"ada/persona\.yaml.*no such field; did you mean `budget`"):
+        load(AGENTS, persona(tmp_path, bugdet={"steps": 3}))
+    (tmp_path / "ada" / "persona.yaml").unlink()
+    with pytest.raises(PersonaError, match=r"ada/persona\.yaml is missing"):
+        load(AGENTS, tmp_path)
+
+
 def test_a_name_that_nobody_has_is_answered_with_those_that_there_are(tmp_path: Path) -> None:
     persona(tmp_path)
     with pytest.raises(UnknownPersona, match="there is no persona `bob`; choose one of: ada, eve"):

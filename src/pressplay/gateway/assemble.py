@@ -131,7 +131,7 @@ def _shared(settings: GatewaySettings) -> _Shared:
 
     return _Shared(
         ledger=Ledger(settings.ledger), quarantine=quarantine, signer=Signer(settings.signer),
-        personas=loader.load(settings.agents), policy=policies.load(settings.policy), redactor=Redactor(), http=http,
+        personas=loader.load(*settings.agents), policy=policies.load(settings.policy), redactor=Redactor(), http=http,
         mirrors=Mirrors(httpx.AsyncClient(timeout=GIT_SECONDS), quarantine, settings.web), github=github,
         metrics=Metrics(),
     )  # fmt: skip

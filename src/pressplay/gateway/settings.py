@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ class GatewaySettings:
 
     Attributes:
         web: GitHub's address for people and git, without a slash at its end.
+        agents: folders of personas; each goes before those that are named before it.
         operator: the operator's user name at the API server.
         events_mode: off; poll, where GitHub is asked what is new; webhook, where it tells.
         poll_seconds: between two times that GitHub is asked.
@@ -26,7 +28,7 @@ class GatewaySettings:
     ledger: str
     web: str
     api: str
-    agents: Path
+    agents: tuple[Path, ...]
     policy: Path
     signer: Path
     quarantine: Path
@@ -46,7 +48,7 @@ def from_environment(variables: Mapping[str, str]) -> GatewaySettings:
         ledger=variables.get("PRESSPLAY_LEDGER_URL") or "sqlite:////data/ledger/ledger.db",
         web=(variables.get("PRESSPLAY_GITHUB_URL") or "https://github.com").rstrip("/"),
         api=(variables.get("PRESSPLAY_GITHUB_API_URL") or "https://api.github.com").rstrip("/"),
-        agents=Path(variables.get("PRESSPLAY_AGENTS") or "/app/agents"),
+        agents=tuple(Path(each) for each in (variables.get("PRESSPLAY_AGENTS") or "/app/agents").split(os.pathsep)),
         policy=Path(variables.get("PRESSPLAY_POLICY") or "/etc/pressplay/policy/policy.yaml"),
         signer=Path(variables.get("PRESSPLAY_SIGNER_SOCKET") or "/run/pressplay/signer/signer.sock"),
         quarantine=Path(variables.get("PRESSPLAY_QUARANTINE_SOCKET") or "/run/pressplay/quarantine/quarantine.sock"),

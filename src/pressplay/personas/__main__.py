@@ -1,4 +1,4 @@
-"""`python -m pressplay.personas [FOLDER]`: the personas of a folder as JSON, or what is wrong with them.
+"""`python -m pressplay.personas [FOLDER…]`: the personas of folders as JSON, or what is wrong with them.
 
 For `pressplay agents list`, which executes it in the gateway's container, and for whoever writes personas. Prompts are
 left out: they are long, and a list needs none.
@@ -16,9 +16,9 @@ from pressplay.personas.loader import PersonaError, load
 
 def main() -> int:
     """Write them; 1 where they cannot be used."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("PRESSPLAY_AGENTS", "/app/agents"))
+    folders = sys.argv[1:] or os.environ.get("PRESSPLAY_AGENTS", "/app/agents").split(os.pathsep)
     try:
-        personas = load(folder)
+        personas = load(*(Path(each) for each in folders))
     except PersonaError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -1,8 +1,8 @@
-"""Personas from their folder: `NAME/persona.yaml` beside `NAME/prompt.md`. Errors name file, field and cure."""
+"""Personas from their folders: `NAME/persona.yaml` beside `NAME/prompt.md`. Errors name file, field and cure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,33 +47,42 @@ class Personas:
         return iter(self.by_name.values())
 
 
-def load(folder: Path) -> Personas:
-    """All personas of a folder.
+def load(folder: Path, *further: Path) -> Personas:
+    """All personas of some folders.
+
+    Args:
+        folder: with the personas that come with the product.
+        further: with those of a cluster. One goes before another of its name; what files it lacks are that one's.
 
     Raises:
         PersonaError: a file is missing or wrong, or two personas have a name in common.
     """
-    if not folder.is_dir():
-        raise PersonaError(f"{folder} is no folder\n  set PRESSPLAY_AGENTS to the folder with the personas")
-    personas = [_load(path) for path in sorted(folder.iterdir()) if path.is_dir()]
+    places: dict[str, list[Path]] = {}
+    for each in (folder, *further):
+        for path in _personas_of(each):
+            places.setdefault(path.name, []).insert(0, path)
+    personas = [_load(places[name]) for name in sorted(places)]
     if not personas:
         raise PersonaError(f"{folder} has no personas in it\n  each is a folder with {SETTINGS} and {PROMPT}")
     names: dict[str, str] = {}
     for persona in personas:
         for name in (persona.name, *persona.aliases):
             if name in names:
-                raise PersonaError(
-                    f"{folder}: {persona.name} and {names[name]} are both called `{name}`\n  give one another name"
-                )
+                told = f"{places[persona.name][0].parent}: {persona.name} and {names[name]} are both called `{name}`"
+                raise PersonaError(f"{told}\n  give one another name")
             names[name] = persona.name
     return Personas({persona.name: persona for persona in personas})
 
 
-def _load(folder: Path) -> Persona:
-    settings, prompt = folder / SETTINGS, folder / PROMPT
-    for file in (settings, prompt):
-        if not file.is_file():
-            raise PersonaError(f"{file} is missing\n  a persona is a folder with {SETTINGS} and {PROMPT}")
+def _personas_of(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise PersonaError(f"{folder} is no folder\n  set PRESSPLAY_AGENTS to the folders with the personas")
+    # A mounted ConfigMap has its versions in folders that begin with dots.
+    return [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+
+
+def _load(places: Sequence[Path]) -> Persona:
+    settings, prompt = (_first(places, file) for file in (SETTINGS, PROMPT))
     try:
         told = strict_yaml.load(_text(settings))
     except yaml.YAMLError as error:
@@ -86,12 +95,20 @@ def _load(folder: Path) -> Persona:
         persona = Persona.model_validate({**told, "prompt": _text(prompt).strip()})
     except ValidationError as error:
         raise PersonaError(f"{settings}: {_explained(error)}\n  agents/README.md has the fields") from None
-    if persona.name != folder.name:
-        raise PersonaError(f"{settings}: name is `{persona.name}`, and its folder is called `{folder.name}`")
+    if persona.name != settings.parent.name:
+        raise PersonaError(f"{settings}: name is `{persona.name}`, and its folder is called `{settings.parent.name}`")
     wrong = disagreements(persona)
     if wrong:
         raise PersonaError(f"{settings}: {'; '.join(wrong)}\n  change one side, so that both say the same")
     return persona
+
+
+def _first(places: Sequence[Path], name: str) -> Path:
+    """A persona's file, of the folder that goes before the others among those that have it."""
+    for place in places:
+        if (place / name).is_file():
+            return place / name
+    raise PersonaError(f"{places[0] / name} is missing\n  a persona is a folder with {SETTINGS} and {PROMPT}")
 
 
 def _text(file: Path) -> str:
