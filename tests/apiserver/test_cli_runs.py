@@ -49,7 +49,8 @@ def tell(access: Access, name: str, phase: str, reason: str, message: str = "", 
         "type": "Finished", "status": "True", "reason": reason, "message": message,
         "lastTransitionTime": "2030-01-01T00:00:00Z",
     }  # fmt: skip
-    told = {"phase": phase, "conditions": [finished], **status}
+    admitted = {**finished, "type": "Admitted", "reason": "Admitted", "message": ""}
+    told = {"phase": phase, "conditions": [admitted, finished], **status}
     access.patch(runs.path("CodeRun", access.namespace, name, "status"), {"status": told})
 
 

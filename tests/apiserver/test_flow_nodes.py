@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from pressplay.kube.access import Access, objects
-from pressplay.kube.argo import ArgoServer, Workflow, read_workflow
+from pressplay.kube.argo import ArgoServer, Workflow, nodes_of, read_workflow
+from pressplay.kube.retries import Wish, restartable, selector_of
 from pressplay.operator.flows import workflow_name
 from pressplay.protocol.flows import DueFlow
 from pressplay.resources import names
@@ -388,6 +389,62 @@ def test_a_node_that_is_retried_makes_another_run_and_leaves_the_first_as_it_is(
     assert here.phase("again") == "Succeeded"
     assert sorted(each["status"]["phase"] for each in here.runs("again")) == ["Failed", "Succeeded"]
     assert not any(each["spec"].get("cancel") for each in here.runs("again"))
+
+
+@pytest.mark.parametrize("broken", [("clippy",), ("clippy", "other")])
+def test_what_failed_of_a_flow_goes_on_by_one_new_run_each_with_the_work_of_the_last(
+    here: Place, broken: tuple[str, ...]
+) -> None:
+    """Steps with tries, as ours have, and an exit handler without a pod."""
+
+    def failing() -> None:
+        for each in here.unended(name):
+            failed = each["metadata"]["annotations"][names.STEP] in broken
+            admitted = {"type": "Admitted", "status": "True", "reason": "Admitted", "message": "",
+                        "lastTransitionTime": "2026-05-01T12:00:00Z"}  # fmt: skip
+            here.finish(each, "Failed" if failed else "Succeeded", "AgentGaveUp" if failed else "Succeeded")
+            kept = here.access.get(objects(*RUNS, here.namespace, each["metadata"]["name"]))
+            status = {"conditions": [admitted, *kept["status"]["conditions"]]}
+            here.access.patch(objects(*RUNS, here.namespace, each["metadata"]["name"], "status"), {"status": status})
+
+    def step(of: str) -> dict[str, Any]:
+        given = {"repository": "acme/sums", "pull-request": "7"}
+        arguments = {"parameters": [{"name": key, "value": value} for key, value in given.items()]}
+        return {"name": of, "templateRef": {"name": names.NODES, "template": "run"}, "arguments": arguments}
+
+    async def work() -> None:
+        async with here.worker() as worker:
+            await here.drive(worker, name, failing)
+            assert here.phase(name) == "Failed"
+            begun = datetime.fromisoformat(here.workflow(name)["status"]["finishedAt"])
+            await here.until("another second", lambda: datetime.now(UTC) > begun + timedelta(seconds=1))
+            found = here.workflow(name)
+            every = restartable(nodes_of(found["status"]))
+            selector = selector_of([each for each in every if each.broken], every)
+            wish = {
+                "metadata": {"annotations": {names.RETRY: str(Wish(found["status"]["finishedAt"], selector or ""))}}
+            }
+            here.access.patch(objects(*WORKFLOWS, here.namespace, name), wish)
+            await worker.look(here.namespace, name)
+            assert not here.workflow(name)["metadata"]["annotations"].get(names.RETRY_REFUSED)
+            await here.drive(worker, name, lambda: here.end_runs(name))
+
+    hook = {"exit": {"templateRef": {"name": names.NODES, "template": "report"},
+                     "arguments": {"parameters": [{"name": "ended", "value": "{{workflow.status}}"}]}}}  # fmt: skip
+    tasks = [step("clippy"), step("other"), {**step("last"), "depends": "clippy && other"}]
+    spec = {"entrypoint": "all", "hooks": hook, "templates": [{"name": "all", "dag": {"tasks": tasks}}]}
+    name = here.submit(spec, f"retried-{len(broken)}")
+    run(work())
+    assert here.phase(name) == "Succeeded"
+    by_step: dict[str, list[dict[str, Any]]] = {}
+    for each in here.runs(name):
+        by_step.setdefault(each["metadata"]["annotations"][names.STEP], []).append(each)
+    assert {each: len(runs) for each, runs in by_step.items()} == {
+        each: 2 if each in broken else 1 for each in ("clippy", "other", "last")
+    }
+    for one in broken:
+        first, second = sorted(by_step[one], key=lambda made: "continueFrom" in made["spec"])
+        assert second["spec"]["continueFrom"] == first["metadata"]["name"]
 
 
 def test_a_memoised_resubmission_says_that_it_cannot_go_on(here: Place) -> None:

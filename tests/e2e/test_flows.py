@@ -8,15 +8,18 @@ from dataclasses import dataclass
 import pytest
 
 from localdemo.objects import FLOWS
-from localdemo.standins import StandIns
+from localdemo.standins import StandIns, archive_of
+from localkube.state import ClusterRecord
 from pressplay.resources import names
 from tests.e2e.support import argo, flows
+from tests.e2e.support.commands import pressplay, refused
 from tests.e2e.support.kube import Kube, Manifest
 from tests.e2e.support.waiting import until
 from tests.unit.a_flow import COURSES, PULL, REPORT, Course, answer_of
 
 SECONDS = 60.0
 POD_SECONDS = 240.0
+RUN_SECONDS = 150.0
 # How the titles of Workflows begin, by which people tell them apart in lists.
 ABOUT: dict[str, tuple[str, ...]] = {
     "pr-flow": ("octo/shop#7: ",),
@@ -189,6 +192,41 @@ def run_of(kube: Kube, workflow: str) -> Manifest:
     selector = f"{names.WORKFLOW_UID}={kube.get('Workflow', workflow, FLOWS)['metadata']['uid']}"
     [run] = until(f"the run of {workflow}", lambda: kube.list("CodeRun", FLOWS, selector), seconds=SECONDS)
     return run
+
+
+GIVES_UP_ONCE = """
+match: mend it at the second try
+turns:
+  - tools:
+      - {name: finish, arguments: {title: No, body: not like this, outcome: cannot}}
+  - tools:
+      - {name: write, arguments: {path: mended.txt, content: "mended"}}
+      - {name: finish, arguments: {title: Mended, body: "at the second try"}}
+"""
+
+
+def test_a_flow_that_failed_is_retried_and_goes_on_with_the_work_of_its_run(
+    cluster: ClusterRecord, kube: Kube, platform: StandIns
+) -> None:
+    platform.repository("acme/retried", archive_of({"README.md": "A repository\n"}))
+    platform.script("gives-up-once.yaml", GIVES_UP_ONCE)
+    given = {"repository": "acme/retried", "task": "mend it at the second try"}
+    name = flows.submit(kube, FLOWS, "coderun-template", given)
+    assert argo.await_end(kube, FLOWS, name, RUN_SECONDS).phase == "Failed"
+    first = run_of(kube, name)["metadata"]["name"]
+    env = {"KUBECONFIG": str(cluster.kubeconfig)}
+    assert "did you mean 'run'?" in refused("retry", name, "--node", "runs", "-n", FLOWS, env=env)
+    assert pressplay("retry", name, "-n", FLOWS, env=env).strip() == name
+    assert argo.await_end(kube, FLOWS, name, RUN_SECONDS).phase == "Succeeded"
+    uid = kube.get("Workflow", name, FLOWS)["metadata"]["uid"]
+    second, *others = [
+        each for each in kube.list("CodeRun", FLOWS, f"{names.WORKFLOW_UID}={uid}") if each["metadata"]["name"] != first
+    ]
+    assert others == []
+    assert (second["spec"]["continueFrom"], second["status"]["phase"]) == (first, "Succeeded")
+    assert platform.pull("acme/retried", second["status"]["pullRequest"])["title"] == "Mended"
+    assert "succeeded, so nothing of it failed" in refused("retry", name, "-n", FLOWS, env=env)
+    kube.delete("Workflow", name, FLOWS)
 
 
 @pytest.mark.parametrize(("how", "reports"), [("stop", True), ("terminate", False)])

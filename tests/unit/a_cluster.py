@@ -95,6 +95,15 @@ def _matches(body: dict[str, Any], query: dict[str, str]) -> bool:
     return not name or body["metadata"]["name"] == value
 
 
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """A merge patch, RFC 7386."""
+    both = {name: value for name, value in old.items() if new.get(name, value) is not None}
+    for name, value in new.items():
+        if value is not None:
+            both[name] = _merged(old.get(name) or {}, value) if isinstance(value, dict) else value
+    return both
+
+
 class Server(ThreadingHTTPServer):
     """Answers for a cluster."""
 
@@ -130,10 +139,24 @@ class Handler(BaseHTTPRequestHandler):
                 items = cluster.listed(asked.plural, asked.namespace, asked.query)
                 self._tell(200, {"metadata": {"resourceVersion": str(cluster.version)}, "items": items})
 
+    def do_PATCH(self) -> None:
+        cluster, asked = self.server.cluster, _asked(self.path)
+        patch = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with cluster.changed:
+            there = cluster.objects.get((asked.plural, asked.namespace, asked.name))
+            if there is None:
+                self._refuse(404, "NotFound", f'{asked.plural} "{asked.name}" not found')
+                return
+            made = cluster.put(asked.plural, _merged(there, patch))
+        self._tell(200, made)
+        if cluster.on_change:
+            cluster.on_change(cluster, made)
+
     def do_POST(self) -> None:
         cluster, asked = self.server.cluster, _asked(self.path)
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with cluster.changed:
+            body["metadata"].setdefault("name", f"{body['metadata'].get('generateName')}{cluster.version}")
             if (asked.plural, asked.namespace, body["metadata"]["name"]) in cluster.objects:
                 self._refuse(409, "AlreadyExists", "there is one already")
                 return

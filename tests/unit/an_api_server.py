@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +28,8 @@ class Cluster:
         refusals: status and message by the beginning of `METHOD path`.
         control: the gateway's answers by the beginning of `METHOD path`.
         asked: every `METHOD path` so far.
+        reason: of refusals.
+        after: what happens when `METHOD path` is asked for, whatever is answered.
     """
 
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -35,6 +37,8 @@ class Cluster:
     control: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     address: str = ""
+    reason: str = ""
+    after: dict[str, Callable[[], None]] = field(default_factory=dict)
 
     def access(self) -> Access:
         """Reach it as the operator does."""
@@ -52,9 +56,10 @@ class Cluster:
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Do what is asked."""
         self.asked.append(f"{method} {path}")
+        self.after.get(self.asked[-1], lambda: None)()
         for beginning, (status, message) in self.refusals.items():
             if self.asked[-1].startswith(beginning):
-                return status, {"reason": "", "message": message}
+                return status, {"reason": self.reason, "message": message}
         for beginning, told in self.control.items():
             if self.asked[-1].startswith(beginning):
                 return 200, told

@@ -123,6 +123,31 @@ def test_what_is_said_while_comments_are_answered_is_answered_afterwards(flows: 
     assert inbox.event(starts("comment-flow", again=True)) is not None
 
 
+def test_a_flow_that_is_retried_is_live_again_and_tells_its_next_end(
+    flows: Flows, inbox: Inbox, ledger: Ledger
+) -> None:
+    first = inbox.event(starts("pr-flow", OLD))
+    assert first is not None
+    flows.made(first)
+    flows.ended(first, End("pr-flow-1", "Failed", ("qa: no",)))
+    assert flows.retried(first) is None
+    assert [row.identity for row in flows.listed("made")] == [first]
+    flows.ended(first, End("pr-flow-1", "Succeeded"))
+    [end] = Ends(ledger).latest(REPOSITORY[1], "pr:7")
+    assert (end.end.phase, end.end.why) == ("Succeeded", ())
+
+
+def test_a_flow_is_not_retried_beside_one_that_took_its_place(flows: Flows, inbox: Inbox) -> None:
+    first = inbox.event(starts("pr-flow", OLD))
+    assert first is not None
+    flows.ended(first)
+    second = inbox.event(starts("pr-flow", NEW))
+    other = flows.retried(first)
+    assert other is not None
+    assert other.identity == second
+    assert flows.listed("made") == []
+
+
 def test_a_flow_of_a_commit_that_has_ended_does_not_begin_again(flows: Flows, inbox: Inbox) -> None:
     first = inbox.event(starts("pr-flow", OLD))
     assert first is not None

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pressplay.kube.argo import LARGEST_NODES, Offloaded, SuspendedNode, Workflow, read_workflow
+from pressplay.kube.argo import LARGEST_NODES, Offloaded, SuspendedNode, Workflow, read_workflow, step_of
 from pressplay.operator.flows import build_workflow, label_of, workflow_name
 from pressplay.operator.nodes.contract import supplied
 from pressplay.operator.nodes.decide import (
@@ -25,7 +25,7 @@ from pressplay.operator.nodes.decide import (
     executable,
 )
 from pressplay.operator.nodes.ledger import why
-from pressplay.operator.nodes.runs import NodeRun, build_run, read_run, run_name
+from pressplay.operator.nodes.runs import NodeRun, build_run, earlier_of, read_run, run_name
 from pressplay.protocol.flows import DueFlow
 from pressplay.protocol.gates import GateAnswer
 from pressplay.resources import names
@@ -404,3 +404,38 @@ def test_a_flow_has_one_name_a_generation_and_labels_by_which_it_is_woken() -> N
 def test_a_subject_that_is_no_label_is_told_by_its_digest(subject: str) -> None:
     assert len(label_of(subject)) == 40
     assert label_of(subject) != label_of(subject + "x")
+
+
+def earlier(name: str, phase: str, created: str, *, step: str = "qa", admitted: str = "True") -> NodeRun:
+    meta = {"name": name, "annotations": {names.STEP: step}, "creationTimestamp": created}
+    conditions = [{"type": "Admitted", "status": admitted, "reason": "Admitted"}]
+    return read_run(
+        {"kind": "CodeRun", "metadata": meta, "spec": {}, "status": {"phase": phase, "conditions": conditions}}
+    )
+
+
+def test_the_next_run_of_a_step_goes_on_with_the_last_one_that_came_to_nothing() -> None:
+    node = a_node(ALL_OF_A_RUN, step="qa")
+    runs = [
+        earlier("first", "Failed", "2026-05-01T11:00:00Z"),
+        earlier("second", "Failed", "2026-05-01T11:30:00Z"),
+        earlier("refused", "Failed", "2026-05-01T11:40:00Z", admitted="False"),
+        earlier("elsewhere", "Failed", "2026-05-01T11:50:00Z", step="again.qa"),
+    ]
+    last = earlier_of(node, runs)
+    assert last is not None
+    action = decide(replace(seen(node), earlier=last))
+    assert isinstance(action, Create)
+    assert action.manifest["spec"]["continueFrom"] == "second"
+    assert action.manifest["metadata"]["annotations"][names.STEP] == "qa"
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", ""])
+def test_nothing_goes_on_with_a_run_that_is_done_or_at_work(phase: str) -> None:
+    node = a_node(ALL_OF_A_RUN, step="qa")
+    runs = [earlier("first", "Failed", "2026-05-01T11:00:00Z"), earlier("last", phase, "2026-05-01T11:30:00Z")]
+    assert earlier_of(node, runs) is None
+
+
+def test_the_tries_of_a_step_are_of_one_step() -> None:
+    assert {step_of({"name": f"w.round.qa{turn}"}) for turn in ("", "(0)", "(1)")} == {"round.qa"}

@@ -190,6 +190,72 @@ def test_a_workflow_whose_nodes_are_in_argos_database_is_read_by_its_server(ther
     assert len(there.of("coderuns")) == 1
 
 
+END = "2026-05-01T11:59:00Z"
+
+
+def failed(there: Cluster, wish: str, **annotations: str) -> dict[str, Any]:
+    """Have the Workflow have failed, and somebody wish that it goes on."""
+    a_workflow(there)
+    kept = there.objects[f"{WORKFLOWS}/w"]
+    kept["metadata"] |= {"labels": {names.FLOW_ID: "3"}, "annotations": {names.RETRY: wish, **annotations}}
+    kept["status"] |= {"phase": "Failed", "finishedAt": END}
+    there.control["POST /control/flows/3"] = {}
+    there.control[f"PUT {SERVER}/retry"] = {}
+    return kept
+
+
+def asked_to_retry(there: Cluster) -> int:
+    return there.asked.count(f"PUT {SERVER}/retry")
+
+
+def test_a_workflow_that_failed_goes_on_where_that_is_wished_and_the_ledger_knows_it_first(
+    there: Cluster, tmp_path: Path
+) -> None:
+    failed(there, f"{END} id=w-qa", **{names.STOPPED: "by hand"})
+    look(there, tmp_path)
+    calls = [each for each in there.asked if each.startswith(("POST /control/flows", "PUT"))]
+    assert calls == ["POST /control/flows/3", f"PUT {SERVER}/retry"]
+    told = there.objects[f"{WORKFLOWS}/w"]["metadata"]["annotations"]
+    assert not told.get(names.RETRY)
+    assert not told.get(names.STOPPED)
+
+
+def test_a_wish_is_for_the_end_that_it_names_and_for_no_later_one(there: Cluster, tmp_path: Path) -> None:
+    failed(there, "2026-05-01T11:58:00Z id=w-qa")
+    look(there, tmp_path)
+    assert asked_to_retry(there) == 0
+
+
+@pytest.mark.parametrize(
+    ("refusing", "status", "words"),
+    [
+        (f"PUT {SERVER}/retry", 500, "pods is forbidden"),
+        ("POST /control/flows/3", 422, "another pr-flow of pr:7 is at work"),
+    ],
+)
+def test_a_retry_that_cannot_be_is_told_once_and_not_tried_for_ever(
+    there: Cluster, tmp_path: Path, refusing: str, status: int, words: str
+) -> None:
+    failed(there, f"{END} id=w-qa")
+    there.refusals[refusing] = (status, words)
+    there.reason = "InvalidRun"
+    for _ in range(2):
+        look(there, tmp_path)
+    told = there.objects[f"{WORKFLOWS}/w"]["metadata"]["annotations"][names.RETRY_REFUSED]
+    assert words in told
+    assert asked_to_retry(there) == (0 if status == 422 else 1)
+
+
+def test_an_answer_to_a_retry_that_was_lost_is_no_refusal(there: Cluster, tmp_path: Path) -> None:
+    """Argo has done it: the Workflow is at work when it is looked at again."""
+    kept = failed(there, f"{END} id=w-qa")
+    going = {**kept, "status": {"phase": "Running", "nodes": {}}}
+    there.refusals[f"PUT {SERVER}/retry"] = (500, "lost")
+    there.after[f"PUT {SERVER}/retry"] = lambda: there.objects.update({f"{WORKFLOWS}/w": going})
+    look(there, tmp_path)
+    assert names.RETRY_REFUSED not in there.objects[f"{WORKFLOWS}/w"]["metadata"]["annotations"]
+
+
 REPOSITORY = {"name": "repository", "value": "acme/sums"}
 
 

@@ -171,6 +171,8 @@ def _ending(workflow: Workflow, steps: Sequence[Step]) -> list[str]:
             lines.append(f"  `pressplay why {broken.outputs['run']}` tells more")
     elif status.get("message") and phase(workflow) != "Succeeded":
         lines.append(f"  {one_line(str(status['message']))}")
+    if broken is not None and phase(workflow) != "Succeeded":
+        lines.append(f"  `pressplay retry {name}` begins what failed anew, and goes on from there")
     parked = (workflow["metadata"].get("annotations") or {}).get(names.PARKED)
     return [*lines, f"  parked: {one_line(str(parked))}"] if parked else lines
 

@@ -105,6 +105,8 @@ def find(access: Access, name: str) -> Workflow:
     """
     found = look(access, name)
     if found is None:
+        # Says it where there is no Argo.
+        every(access)
         raise Problem(
             f"there is no Workflow {name.rpartition('/')[2]!r} in namespace {access.namespace}",
             "`pressplay workflow list` lists those there are; -n names another namespace",

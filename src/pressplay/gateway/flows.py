@@ -34,6 +34,7 @@ from pressplay.protocol.flows import (
     Seen,
 )
 from pressplay.protocol.signer import Access
+from pressplay.resources.reasons import Reason
 
 # Parameters that say what a flow is about, by the kinds of subjects.
 NAMED: Final = {"pr": "pull-request", "issue": "issue", "branch": "branch"}
@@ -124,12 +125,17 @@ class FlowRoutes:
         return answer(FlowKnown(id=row.identity, repository_id=row.repository_id, subject=row.subject))
 
     async def news(self, request: Request) -> Response:
-        """A flow has been made, or has ended."""
+        """A flow has been made, has ended, or goes on after its end."""
         await self.authenticate(request)
         told = await read(request, FlowNews)
         identity = int(request.path_params["id"])
         if told.state == "made":
             await asyncio.to_thread(self.flows.made, identity)
+        elif told.state == "retried":
+            other = await asyncio.to_thread(self.flows.retried, identity)
+            if other is not None:
+                at_work = f"another {other.flow} of {other.subject} is at work"
+                raise Rejected(Reason.INVALID_RUN, f"{at_work}, begun after this one ended; let that one go on")
         else:
             await asyncio.to_thread(self.flows.ended, identity, self._end(told.end))
         return Response(status_code=204)

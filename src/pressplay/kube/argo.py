@@ -35,6 +35,10 @@ class Unserved(Unreachable):
     """The Argo server does not answer, or not now; look, and do it again."""
 
 
+class Declined(Exception):
+    """The Argo server answered, and did not do it; says why."""
+
+
 class Offloaded(Exception):
     """The nodes are in Argo's own database; only the Argo server can read them."""
 
@@ -49,6 +53,7 @@ class SuspendedNode:
         outputs: names of parameters that whoever completes it supplies; one that has a value already is none.
         defaults: those of them that Argo fills by itself where a person resumes it.
         on_exit: it belongs to an exit handler, which runs even where the Workflow is stopped.
+        step: where it stands in its Workflow, the same in each of its tries.
     """
 
     id: str
@@ -59,6 +64,7 @@ class SuspendedNode:
     message: str
     on_exit: bool
     defaults: frozenset[str] = frozenset()
+    step: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class Workflow:
     """A Workflow, as far as it matters here.
 
     Attributes:
-        finished: nothing of it runs any more.
+        finished: nothing of it runs any more; `ended` is when that was, in the words of Argo.
         shutdown: `Stop`, `Terminate`, or empty where nobody has asked for its end.
         held: suspended as a whole by a person.
         deleted: it is on its way out, and waits for a finalizer only.
@@ -95,6 +101,7 @@ class Workflow:
     resumed: tuple[SuspendedNode, ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
+    ended: str = ""
 
 
 def read_workflow(body: Mapping[str, Any]) -> Workflow:
@@ -116,6 +123,7 @@ def read_workflow(body: Mapping[str, Any]) -> Workflow:
         resumed=tuple(each for each in _suspended(nodes, "Succeeded") if each.outputs),
         failed=tuple(_failed(nodes)),
         parameters={each["name"]: str(each.get("value") or "") for each in _parameters(spec, "arguments")},
+        ended=str(status.get("finishedAt") or ""),
     )  # fmt: skip
 
 
@@ -166,6 +174,7 @@ def _suspended(nodes: Mapping[str, Any], phase: str) -> Iterator[SuspendedNode]:
             started=datetime.fromisoformat(node["startedAt"]),
             message=node.get("message") or "",
             on_exit=".onExit" in node["name"],
+            step=step_of(node),
         )
 
 
@@ -177,6 +186,11 @@ def _failed(nodes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, node in last.items():
         if node.get("phase") in ("Failed", "Error"):
             yield name.rpartition(".")[2], str(node.get("message") or "")
+
+
+def step_of(node: Mapping[str, Any]) -> str:
+    """Where a node stands, from the entrypoint down; the tries of a step, and the retry around them, are one."""
+    return _without_try(str(node["name"])).partition(".")[2]
 
 
 def _without_try(name: str) -> str:
@@ -239,6 +253,19 @@ class ArgoServer:
             Unserved: it may not have been.
         """
         await self._put(namespace, name, "terminate", {}, gone=True)
+
+    async def retry(self, namespace: str, name: str, selector: str) -> None:
+        """Have a Workflow that failed go on: pods that failed begin anew, and what the selector finds.
+
+        Raises:
+            Declined: it does not; look, since an answer may have been lost.
+            Unserved: it may have.
+        """
+        told = {"restartSuccessful": True, "nodeFieldSelector": selector} if selector else {}
+        path = f"/api/v1/workflows/{namespace}/{name}/retry"
+        answer = await self._call("PUT", path, {"namespace": namespace, "name": name, **told})
+        if not answer.is_success:
+            raise Declined(_said(answer))
 
     async def read(self, namespace: str, name: str) -> dict[str, Any]:
         """A Workflow with its nodes, wherever they are kept.

@@ -222,6 +222,23 @@ class Flows:
             connection.execute(insert(tables.flows).values(following))
             return _row(connection.execute(_latest(row["key"])).one())
 
+    def retried(self, identity: int) -> FlowRow | None:
+        """A flow that has ended goes on; answers the one that is at work in its place, where it may not."""
+        flows = tables.flows
+        with self._ledger.transaction() as connection:
+            row = connection.execute(select(flows).where(flows.c.id == identity)).first()
+            if row is None or row.state != "ended":
+                return None
+            same = (flows.c.repository_id == row.repository_id) & (flows.c.subject == row.subject)
+            same &= (flows.c.flow == row.flow) & (flows.c.state != "ended")
+            other = connection.execute(select(flows).where(same).limit(1)).first()
+            if other is not None:
+                return _row(other)
+            # How it ended is told anew; its Workflow's name stays.
+            anew = {name: None for name in ends.COLUMNS if name != "workflow"}
+            connection.execute(update(flows).where(flows.c.id == identity).values(state="made", **anew))
+        return None
+
     def wakes(self, most: int = 100) -> list[Wake]:
         """Whom to wake, each subject once, the oldest first; they stay until they are forgotten."""
         with self._ledger.transaction() as connection:

@@ -84,6 +84,14 @@ class Gateway:
         """A flow's Workflow has been made, or has ended."""
         await self._call("POST", f"{FLOWS}/{identity}", FlowNews(state=state, end=end))
 
+    async def flow_retried(self, identity: int) -> None:
+        """A flow that has ended is to go on.
+
+        Raises:
+            Refused: another one is at work in its place.
+        """
+        await self._call("POST", f"{FLOWS}/{identity}", FlowNews(state="retried"))
+
     async def seen(self, wakes: Sequence[int]) -> None:
         """Who was woken has looked."""
         await self._call("POST", WAKES, Seen(ids=tuple(wakes)))

@@ -4,7 +4,7 @@
 | --- | --- |
 | GET /control/flows?wait=SECONDS | `Due`: flows to make or stop now, whom to wake; waits where there is nothing |
 | POST /control/flows | `FlowSeen` → `FlowKnown`: a person has submitted a flow; the same again is the same flow |
-| POST /control/flows/ID | `FlowNews`: a Workflow has been made, or has ended or never will be |
+| POST /control/flows/ID | `FlowNews`: a Workflow has been made, has ended or never will be, or goes on after its end |
 | POST /control/wakes | `Seen`: who was woken has looked |
 """
 
@@ -90,7 +90,7 @@ class FlowNews(Message):
         end: how it ended, where its exit handler tells it.
     """
 
-    state: Literal["made", "ended"]
+    state: Literal["made", "ended", "retried"]
     end: FlowEnd | None = None
 
 

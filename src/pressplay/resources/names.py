@@ -21,8 +21,12 @@ WORKSTREAM: Final = "agents.platform/workstream"
 GENERATION: Final = "agents.platform/generation"
 WORKFLOW_UID: Final = "agents.platform/workflow-uid"
 NODE: Final = "agents.platform/node"
+STEP: Final = "agents.platform/step"
 NUDGED: Final = "agents.platform/nudged"
 STOPPED: Final = "agents.platform/stopped"
+# What of a Workflow that failed is to begin anew (`kube.retries`), and why that could not be.
+RETRY: Final = "agents.platform/retry"
+RETRY_REFUSED: Final = "agents.platform/retry-refused"
 PARKED: Final = "agents.platform/parked"
 
 # The WorkflowTemplate with the suspended nodes that flows consist of.

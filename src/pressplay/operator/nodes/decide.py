@@ -83,6 +83,7 @@ class Observed:
     Attributes:
         run: that it asked for, where it did.
         answer: of the gateway, where it has been asked in this look.
+        earlier: the run of the same step that came to nothing, and that the next one goes on with.
     """
 
     workflow: Workflow
@@ -90,6 +91,7 @@ class Observed:
     run: NodeRun | None
     answer: GateAnswer | None
     now: datetime
+    earlier: NodeRun | None = None
 
 
 def executable(workflow: Workflow, node: SuspendedNode) -> bool:
@@ -133,7 +135,7 @@ def _about_run(observed: Observed, given: Mapping[str, str]) -> Action:
             return refused(observed.node, f"not begun within {given['timeout']} s")
         if observed.workflow.held:
             return Wait(LOOK_AGAIN, "the Workflow is suspended")
-        return Create(build_run(observed.workflow, observed.node, given))
+        return Create(build_run(observed.workflow, observed.node, given, observed.earlier))
     if run.ended is None:
         if late:
             return Wait(LOOK_AGAIN) if run.cancelled else Cancel(run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,6 +36,9 @@ class NodeRun:
         cancelled: its end was asked for.
         owner: uid of the Workflow that it belongs to.
         notice: what is to be known of how it began.
+        step: of the Workflow, that it is the run of; None of runs that do not say it.
+        created: when it was made.
+        admitted: it began, so that there may be something to go on with.
     """
 
     kind: str
@@ -48,6 +51,9 @@ class NodeRun:
     url: str
     owner: str
     notice: str = ""
+    step: str | None = None
+    created: str = ""
+    admitted: bool = False
 
 
 def run_name(workflow: Workflow, node: SuspendedNode) -> str:
@@ -58,8 +64,20 @@ def run_name(workflow: Workflow, node: SuspendedNode) -> str:
     return f"{stem}-{digest}"
 
 
-def build_run(workflow: Workflow, node: SuspendedNode, given: Mapping[str, str]) -> dict[str, Any]:
+def earlier_of(node: SuspendedNode, runs: Iterable[NodeRun]) -> NodeRun | None:
+    """The last run of the same step, where it is to be gone on with: it began, and came to nothing."""
+    same = [run for run in runs if run.step == node.step and run.kind == "CodeRun" and run.admitted]
+    last = max(same, key=lambda run: (run.created, run.name), default=None)
+    return last if last is not None and last.ended in (Phase.FAILED, Phase.CANCELLED) else None
+
+
+def build_run(
+    workflow: Workflow, node: SuspendedNode, given: Mapping[str, str], earlier: NodeRun | None = None
+) -> dict[str, Any]:
     """The run that a node asks for.
+
+    Args:
+        earlier: the run of the same step that it goes on with.
 
     Raises:
         BadInput: it asks for none.
@@ -75,6 +93,8 @@ def build_run(workflow: Workflow, node: SuspendedNode, given: Mapping[str, str])
         if name not in given or (kind == "DocsRun" and name not in OF_DOCUMENTS):
             continue
         spec[field] = int(given[name]) if name in NUMBERS else given[name]
+    if earlier is not None and kind == earlier.kind:
+        spec["continueFrom"] = earlier.name
     owner = {"apiVersion": ARGO, "kind": "Workflow", "name": workflow.name, "uid": workflow.uid, "controller": True}
     carried = (names.FLOW, names.FLOW_ID, names.REPOSITORY_ID, names.SUBJECT)
     labels = {name: workflow.labels[name] for name in carried if name in workflow.labels}
@@ -85,7 +105,7 @@ def build_run(workflow: Workflow, node: SuspendedNode, given: Mapping[str, str])
             "name": run_name(workflow, node),
             "namespace": workflow.namespace,
             "labels": {**labels, names.WORKFLOW_UID: workflow.uid, names.MANAGED_BY: names.MANAGER},
-            "annotations": {names.NODE: node.id},
+            "annotations": {names.NODE: node.id, names.STEP: node.step},
             "ownerReferences": [owner],
         },
         "spec": spec,
@@ -116,7 +136,8 @@ def read_run(body: Mapping[str, Any]) -> NodeRun:
     finished, admitted = _condition(status, ConditionType.FINISHED), _condition(status, ConditionType.ADMITTED)
     reason = str(finished.get("reason") or "")
     number = status.get("pullRequest") or spec.get("pullRequest")
-    owners = body["metadata"].get("ownerReferences") or []
+    meta = body["metadata"]
+    owners = meta.get("ownerReferences") or []
     return NodeRun(
         kind=body["kind"], name=body["metadata"]["name"], ended=ended, reason=reason,
         message=str(finished.get("message") or ""), cancelled=bool(spec.get("cancel")),
@@ -128,6 +149,8 @@ def read_run(body: Mapping[str, Any]) -> NodeRun:
         url=str(status.get("pullRequestUrl") or ""),
         owner=next((each["uid"] for each in owners if each.get("controller")), ""),
         notice=str(admitted.get("message") or "") if admitted.get("status") == "True" else "",
+        step=(meta.get("annotations") or {}).get(names.STEP), created=str(meta.get("creationTimestamp") or ""),
+        admitted=admitted.get("status") == "True",
     )  # fmt: skip
 
 

@@ -34,7 +34,8 @@ from pressplay.operator.nodes.decide import (
     refused,
 )
 from pressplay.operator.nodes.ledger import record, report, seen
-from pressplay.operator.nodes.runs import NodeRun, read_run, run_name
+from pressplay.operator.nodes.retry import grant
+from pressplay.operator.nodes.runs import NodeRun, earlier_of, read_run, run_name
 from pressplay.protocol.gates import OF_OPERATION, GateAnswer, GateAsked
 from pressplay.resources import names
 from pressplay.resources.base import API_VERSION, PLURALS
@@ -103,6 +104,9 @@ class NodeWorker:
         if workflow is None:
             self._known.pop((namespace, name), None)
             return None
+        if await grant(self.access, self.server, self.gateway, workflow):
+            # Its event brings the next look.
+            return UNAVAILABLE_WAIT
         memory = self._remembered(workflow)
         workflow = await self._recorded(workflow, memory)
         runs = await self._runs(workflow, memory)
@@ -173,7 +177,8 @@ class NodeWorker:
 
         for node in nodes:
             run = runs.get(run_name(workflow, node))
-            action = decide(Observed(workflow, node, run, None, self.now()))
+            earlier = earlier_of(node, runs.values()) if run is None else None
+            action = decide(Observed(workflow, node, run, None, self.now(), earlier))
             if isinstance(action, Ask):
                 gates.append((node, action))
             else:
