@@ -26,6 +26,7 @@ from localdemo.standins import StandIns
 from localdemo.vendor import Vendor
 from localkube import shell, tools
 from localkube.addons import bus
+from localkube.kubectl import Kubectl
 from localkube.progress import Progress
 from localkube.state import ClusterRecord
 
@@ -56,6 +57,7 @@ def install(record: ClusterRecord, vendor: Vendor, progress: Progress, values: M
     images = checkout.images(record.name)
     kubectl = tools.kubectl(record)
     progress.step("stand-ins", "install")
+    _await_gone(kubectl)
     flows = [] if "argo" in record.without else [namespace(FLOWS, RESTRICTED)]
     kubectl.apply([*stand_ins(images["localhub"]), namespace(SYSTEM), *flows])
     _await(record, STAND_INS, STAND_INS)
@@ -113,6 +115,15 @@ def uninstall(record: ClusterRecord) -> None:
         kubectl.run(*gone, timeout=GONE_SECONDS + 20)
     namespaces = ("namespace", SYSTEM, STAND_INS, FLOWS)
     kubectl.run("delete", *namespaces, "--ignore-not-found", f"--timeout={GONE_SECONDS}s", timeout=GONE_SECONDS + 20)
+
+
+def _await_gone(kubectl: Kubectl) -> None:
+    """Wait for what an uninstallation that was cut short has left on its way out: nothing can be made in it."""
+    for place in (SYSTEM, STAND_INS, FLOWS):
+        there = kubectl.find("namespace", place)
+        if there and there["metadata"].get("deletionTimestamp"):
+            gone = ("wait", "namespace", place, "--for=delete", f"--timeout={GONE_SECONDS}s")
+            kubectl.run(*gone, timeout=GONE_SECONDS + 20)
 
 
 def _app(hub: StandIns) -> dict[str, Any]:
