@@ -91,19 +91,25 @@ class Flows:
                 break
             if time.monotonic() > deadline:
                 raise LocalKubeError(
-                    f"{flow} has not ended within {FLOW_SECONDS} s: {told or 'it has not begun'}",
-                    f"kubectl get workflows --namespace {FLOWS}",
+                    f"{flow} has not ended within {FLOW_SECONDS} s: {told or 'it has not begun'}", _ask(workflow)
                 )
             time.sleep(POLL_SECONDS)
         name = workflow["metadata"]["name"]
         if phase != "Succeeded":
-            raise LocalKubeError(f"{flow} ended as {phase}: {told}", f"argo get --namespace {FLOWS} {name}")
+            raise LocalKubeError(f"{flow} ended as {phase}: {told}", _ask(workflow))
         return Flow(name, phase, cause, steps)
 
     def _find(self, flow: str) -> Manifest | None:
         selector = f"agents.platform/flow={flow},agents.platform/subject={self.subject}"
         listed = self.kubectl.get_json("workflows", f"--namespace={FLOWS}", f"--selector={selector}")["items"]
         return max(listed, key=lambda each: str(each["metadata"]["creationTimestamp"]), default=None)
+
+
+def _ask(workflow: Manifest | None) -> str:
+    """What tells why a flow is as it is."""
+    if workflow is None:
+        return "`pressplay doctor` looks at what brings events; the pull request before it is there"
+    return f"`pressplay why {workflow['metadata']['name']} --namespace {FLOWS}`"
 
 
 def _steps(workflow: Manifest) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ LONG = (
 )  # fmt: skip
 SHORT = ("test_first_light.py", "test_pods.py", "test_cli.py")
 # What uses the product as it is installed, then what installs it anew.
-ALONE = ("test_events.py", "test_run_faults.py", "test_first_light.py", "test_demo.py")
+ALONE = ("test_events.py", "test_run_faults.py", "test_first_light.py", "test_polling.py", "test_demo.py")
 # It finds the second cluster there.
 AFTER_ITS_CLUSTER = "test_chart.py"
 

@@ -41,15 +41,14 @@ class Ways:
     ledger: Ledger
     brought: int = 0
 
-    def poll(self, *, said: bool = True) -> None:
-        """One look of the gateway that polls."""
-        asyncio.run(self._poll(said))
+    def poll(self, *, said: bool = True, ledger: Ledger | None = None) -> None:
+        """One look of the gateway that polls, or of another one."""
+        asyncio.run(self._poll(said, ledger or self.ledger))
 
-    async def _poll(self, said: bool) -> None:
+    async def _poll(self, said: bool, ledger: Ledger) -> None:
         async with rewired(self.scene) as (signer, github):
-            events = Events(self.ledger)
-            inbox = Inbox(events, signer, github, Path("/nowhere"), asyncio.Event(), Metrics())
-            await Polling(inbox, Polls(self.ledger), signer, github, said, 30.0).work()
+            inbox = Inbox(Events(ledger), signer, github, Path("/nowhere"), asyncio.Event(), Metrics())
+            await Polling(inbox, Polls(ledger), signer, github, said, 30.0).work()
 
     def hooks(self) -> None:
         """Bring the webhooks that came to the other gateway."""
@@ -124,6 +123,26 @@ def test_polling_comes_to_the_same_flows_refusals_and_commands_as_webhooks(ways:
     assert {key.split(":")[3] for key, *_ in flows} == {"pr-flow", "comment-flow", "ci-flow", "issue-flow"}
     assert {state for key, _, state, *_ in flows if ":pr:" in key} == {"stopping"}
     assert ({actor for actor, _ in refused}, commands) == ({"eve"}, 1)
+
+
+@pytest.mark.parametrize("polled_first", [True, False], ids=["polled first", "told first"])
+def test_what_somebody_says_counts_once_when_it_comes_both_ways(ways: Ways, *, polled_first: bool) -> None:
+    """As where the mode is changed, and GitHub brings again what had failed: also when all that it started is over."""
+    scene, ledger = ways.scene, ways.scene.whole.gateway.ledger
+    ways.poll(ledger=ledger)
+    scene.call("of-ann", "POST", f"/issues/{scene.number}/comments", {"body": "Why so?"})
+    scene.review("bob", "REQUEST_CHANGES", "Not yet.")
+    steps = [lambda: ways.poll(ledger=ledger), ways.hooks]
+    for step in steps if polled_first else reversed(steps):
+        step()
+        flows = Flows(ledger).listed("wanted", "made", "stopping", "ended")
+        assert [(each.flow, each.generation) for each in flows] == [("comment-flow", 1)]
+        for each in flows:
+            Flows(ledger).ended(each.identity)
+    # What is said later is something else.
+    scene.call("of-ann", "POST", f"/issues/{scene.number}/comments", {"body": "And now?"})
+    ways.hooks()
+    assert [each.generation for each in Flows(ledger).listed("wanted")] == [2]
 
 
 def test_a_check_on_a_stranger_s_fork_starts_nothing_either_way(ways: Ways) -> None:

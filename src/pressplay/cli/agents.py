@@ -6,29 +6,25 @@ Thin: an agent at work is a CodeRun, so running, spawning and terminating one ar
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import TypeAdapter
 
-from pressplay.cli import runs, system
+from pressplay.cli import personas_known, runs
 from pressplay.cli.cancel import cancel
-from pressplay.cli.failures import Problem, explains
+from pressplay.cli.failures import explains
 from pressplay.cli.options import Reach, as_output, reaching
 from pressplay.cli.run import run
 from pressplay.cli.runs import Run
 from pressplay.cli.show import money, say, table
-from pressplay.kube.access import Access, Refused
 from pressplay.personas.find import having
-from pressplay.personas.loader import PersonaError, load
 from pressplay.personas.schema import Persona
 from pressplay.resources.base import USUAL_PERSONAS
 
 HEADER = ("NAME", "ROLE", "CAPABILITIES", "TAGS", "EFFECTS", "BUDGET", "AT WORK")
-_PERSONAS = TypeAdapter(list[Persona])
 
 
 @click.group()
@@ -45,17 +41,37 @@ def agents() -> None:
 @explains
 def listed(reach: Reach, capability: str | None, tag: str | None, folder: Path | None, output: str) -> None:
     """List the personas that the cluster has, with their runs that go on in the namespace."""
-    access = None if folder else reach()
-    personas = having(_of_folder(folder) if folder else _of_cluster(access), capability, tag)
-    busy = at_work(personas, runs.every(access) if access else [])
+    if folder:
+        known, found = personas_known.of_folder(folder), []
+    else:
+        access = reach()
+        known, found = personas_known.of_cluster(access), runs.every(access)
+    personas = having(known, capability, tag)
+    busy = at_work(personas, found)
     if output == "name":
         click.echo("\n".join(one.name for one in personas))
     elif output == "json":
         click.echo(json.dumps([shown(one, busy[one.name]) for one in personas], indent=2))
     elif not personas:
-        say("no persona is like that; `pressplay agents list` shows all")
+        say("\n".join(_none_like(known, capability, tag)))
     else:
         click.echo(table(HEADER, (row(one, busy[one.name]) for one in personas)))
+
+
+def _none_like(known: Iterable[Persona], capability: str | None, tag: str | None) -> Iterator[str]:
+    """Why nobody is found, with the word that was perhaps meant."""
+    known = list(known)
+    there = {
+        "capability": (capability, {word for one in known for word in one.capabilities}),
+        "tag": (tag, {word for one in known for word in one.tags}),
+    }
+    for what, (wanted, words) in there.items():
+        if wanted is not None and wanted not in words:
+            near = get_close_matches(wanted, words, 1)
+            perhaps = f"; is it `{near[0]}`?" if near else "."
+            yield f"no persona has the {what} `{wanted}`{perhaps} There are: {', '.join(sorted(words))}"
+    if all(wanted is None or wanted in words for wanted, words in there.values()):
+        yield f"no persona has the capability `{capability}` and the tag `{tag}`; `pressplay agents list` shows all"
 
 
 def at_work(personas: Sequence[Persona], found: Sequence[Run]) -> dict[str, list[str]]:
@@ -98,31 +114,6 @@ def shown(one: Persona, busy: Sequence[str]) -> Mapping[str, Any]:
     """A persona for programs."""
     told = one.model_dump(mode="json", exclude={"prompt"}, exclude_none=True)
     return {**told, "atWork": list(busy)}
-
-
-def _of_folder(folder: Path) -> list[Persona]:
-    try:
-        return list(load(folder))
-    except PersonaError as error:
-        problem, _, remedy = str(error).partition("\n")
-        raise Problem(problem, remedy.strip() or "agents/README.md tells how a persona is written") from None
-
-
-def _of_cluster(access: Access | None) -> list[Persona]:
-    """Those of the gateway, which decides what a run may be given to."""
-    if access is None:
-        return []
-    namespace = system.find_namespace(access)
-    pod = system.pod_of(access, namespace, "gateway")
-    if pod is None:
-        raise Problem("the gateway does not run, which has the personas", "`pressplay doctor` says why")
-    try:
-        return _PERSONAS.validate_json(access.execute(namespace, pod, "gateway", "python3", "-m", "pressplay.personas"))
-    except Refused as error:
-        if error.status != HTTPStatus.FORBIDDEN:
-            raise
-        told = "this user may not execute commands in the gateway's pod, which has the personas"
-        raise Problem(told, "`--folder agents` lists those of a checkout; ours are in docs/reference") from None
 
 
 def _by_persona(name: str, text: str, fixed: Mapping[str, object]) -> click.Command:

@@ -16,7 +16,7 @@ from typing import Any
 import click
 import yaml
 
-from pressplay.cli import checkout
+from pressplay.cli import checkout, personas_known
 from pressplay.cli import workstreams_text as text
 from pressplay.cli.failures import Exit, WrongCall, explains
 from pressplay.cli.options import Reach, as_output, reaching
@@ -26,7 +26,6 @@ from pressplay.cli.workflows import flows_namespace
 from pressplay.cli.workstreams_cluster import gather
 from pressplay.cli.workstreams_work import FromHere, InWorkflow, Set, Worked, until_settled
 from pressplay.kube.access import Access
-from pressplay.personas import loader, place
 from pressplay.planner.workstream_board import Board, State, board
 from pressplay.planner.workstream_objects import build_workflow, set_name
 from pressplay.planner.workstreams import Home, WorkstreamsWrong, plan
@@ -40,7 +39,7 @@ def _on_a_folder(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add DIR and what decides how it is read."""
     agents = click.Path(exists=True, file_okay=False, path_type=Path)
     folder = click.Path(exists=True, file_okay=False, path_type=Path)
-    command = click.option("--agents", type=agents, help="Folder of the personas; those of this release else.")(command)
+    command = click.option("--agents", type=agents, help="Folder of the personas; those of the cluster else.")(command)
     command = click.option("--name", help="Name of the set; made of repository and folder where nothing is said.")(
         command
     )
@@ -72,7 +71,7 @@ def run(
 
     The exit code tells how it ended where it was waited for: 0 done, 1 something failed, 4 not finished in time.
     """
-    told = read_set(folder, repo, name, agents)
+    told = read_set(reach, folder, repo, name, agents)
     if dry_run:
         click.echo(_plan_as(output, told))
         return
@@ -107,7 +106,7 @@ def status(
     reach: Reach, folder: Path, repo: str | None, name: str | None, agents: Path | None, output: str
 ) -> None:  # fmt: skip
     """Say where each workstream of DIR is."""
-    where = look(reach(), read_set(folder, repo, name, agents))
+    where = look(reach(), read_set(reach, folder, repo, name, agents))
     if output == "json":
         click.echo(json.dumps(text.as_json(where), indent=2))
         return
@@ -124,11 +123,11 @@ def report(
     reach: Reach, folder: Path, repo: str | None, name: str | None, agents: Path | None, output: str
 ) -> None:  # fmt: skip
     """Tell what came of the workstreams of DIR, as Markdown."""
-    where = look(reach(), read_set(folder, repo, name, agents))
+    where = look(reach(), read_set(reach, folder, repo, name, agents))
     click.echo(json.dumps(text.as_json(where), indent=2) if output == "json" else text.report(where))
 
 
-def read_set(folder: Path, repo: str | None, name: str | None, agents: Path | None) -> Set:
+def read_set(reach: Reach, folder: Path, repo: str | None, name: str | None, agents: Path | None) -> Set:
     """A folder's workstreams, planned.
 
     Raises:
@@ -142,10 +141,10 @@ def read_set(folder: Path, repo: str | None, name: str | None, agents: Path | No
     here = checkout.read(folder)
     same = here is not None and (repo is None or here.repository == repo)
     home = Home(repo or (here.repository if here else ""), here.base if here and same else None)
+    known = personas_known.of_folder(agents) if agents else personas_known.of_cluster_or_release(reach, say)
     try:
-        personas = loader.load(agents or place.folder())
-        found = plan(files, personas, home)
-    except (loader.PersonaError, WorkstreamsWrong) as error:
+        found = plan(files, known, home)
+    except WorkstreamsWrong as error:
         raise click.ClickException(str(error)) from None
     # What a checkout's root is called is its owner's affair; the set is the same from every checkout.
     where = here.directory if here else folder.resolve().name

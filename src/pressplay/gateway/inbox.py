@@ -211,6 +211,8 @@ class Inbox:
             wakes=found.subjects if found.effect is not Effect.NOTHING and wanted is None else (),
             subject=found.subjects[0] if stale else "", current=await self._current(event) if stale else None,
             branch=event.branch,
+            # Of one remark a webhook and polling bring two bodies, and a flow that is over would begin anew.
+            said=f"{event.repository_id}:{event.kind}:{event.item}" if found.flow in ONE_AT_A_TIME else "",
         )  # fmt: skip
         flow = await asyncio.to_thread(self.events.settle, digest, told)
         self.news.set()

@@ -21,6 +21,7 @@ from pressplay.ledger.flows import Current, FlowRow, Wanted
 from pressplay.ledger.store import Ledger
 
 PARKED: Final = "parked"
+NOTHING: Final = "nothing"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Settled:
         wakes: subjects to look at again.
         subject, current: a pull request and how it stands now: flows on commits that it has left stop.
         branch: that it is about: whoever has a run on it is woken, too.
+        said: what tells a remark from all others, however its event is written; "" where each event counts.
     """
 
     effect: str
@@ -58,6 +60,7 @@ class Settled:
     subject: str = ""
     current: Current | None = None
     branch: str = ""
+    said: str = ""
 
 
 class Events:
@@ -98,9 +101,9 @@ class Events:
         """
         now = self._now()
         with self._ledger.transaction() as connection:
-            told = _bounded(connection, now, told)
+            told = _bounded(connection, now, _once(connection, digest, told))
             where = (tables.events.c.digest == digest) & tables.events.c.effect.is_(None)
-            dealt = update(tables.events).where(where).values(effect=told.effect, why=told.why)
+            dealt = update(tables.events).where(where).values(effect=told.effect, why=told.why, said=told.said or None)
             if not connection.execute(dealt).rowcount or told.repository is None:
                 return None
             owner = flows.owner_of_branch(connection, told.repository[1], told.branch) if told.branch else None
@@ -133,6 +136,16 @@ class Events:
         with self._ledger.transaction() as connection:
             kept = connection.execute(wanted).scalar_one()
         return zlib.decompress(kept) if kept else b""
+
+
+def _once(connection: Connection, digest: str, told: Settled) -> Settled:
+    """A remark that came before, by a webhook or by polling, says nothing again."""
+    if not told.said:
+        return told
+    where = (tables.events.c.said == told.said) & (tables.events.c.digest != digest)
+    if connection.execute(select(tables.events.c.digest).where(where).limit(1)).first() is None:
+        return told
+    return Settled(NOTHING, "it came before, another way", said=told.said)
 
 
 def _bounded(connection: Connection, now: float, told: Settled) -> Settled:

@@ -125,6 +125,7 @@ events = Table(
     Column("effect", String(16)),
     Column("why", Text),
     Column("body", LargeBinary, nullable=False),
+    Column("said", String(255), index=True),
 )  # fmt: skip
 
 flows = Table(

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from pressplay.personas import strict_yaml
 from pressplay.personas.find import find
 from pressplay.personas.loader import Personas
 from pressplay.personas.schema import Persona
@@ -175,11 +176,13 @@ def parse(file: str, data: bytes) -> Workstream | list[Trouble]:
     if len(data) > LARGEST_FILE:
         return [Trouble(file, f"it has more than {LARGEST_FILE:,} bytes", "say it in fewer words, or make two of it")]
     try:
-        told = yaml.safe_load(data.decode("utf-8"))
+        told = strict_yaml.load(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         return [Trouble(file, f"it is not UTF-8: byte {error.start} is no part of a character", "save it anew")]
     except yaml.YAMLError as error:
-        return [Trouble(file, f"it is no YAML: {' '.join(str(error).split())[:300]}", "mend what the message names")]
+        return [
+            Trouble(file, f"it cannot be read: {' '.join(str(error).split())[:300]}", "mend what the message names")
+        ]
     if not isinstance(told, dict):
         return [Trouble(file, "it holds no fields", f"write a line for each of: {', '.join(FIELDS)}")]
     try:
@@ -235,13 +238,12 @@ def lacking(read: Mapping[str, Workstream], personas: Personas) -> Iterator[Trou
 
 
 def homeless(read: Mapping[str, Workstream], home: Home) -> Iterator[Trouble]:
-    """Workstreams of which nobody says in which repository they are."""
-    for file, stream in read.items():
-        if not stream.repository and not home.repository:
-            yield Trouble(
-                file, "repository: it is not said, and the files are in no checkout with a remote that would tell",
-                "write `repository: owner/name`, or give --repo",
-            )  # fmt: skip
+    """Workstreams of which nobody says in which repository they are, told once."""
+    files = [file for file, stream in read.items() if not stream.repository and not home.repository]
+    if files:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        problem = "repository: it is not said, and the files are in no checkout with a remote that would tell"
+        yield Trouble(f"{files[0]}{more}", problem, "give --repo owner/name, or write `repository: owner/name`")
 
 
 def circles(read: Mapping[str, Workstream]) -> Iterator[Trouble]:
@@ -343,7 +345,8 @@ def _explained(file: str, told: Mapping[Any, Any], error: Mapping[str, Any]) -> 
         if field == kind.__name__.lower():
             return Trouble(file, f"{field}:{shown} is none", _perhaps(str(value), list(kind), "it", _one_of(kind)))
     where = ".".join(str(part) for part in place)
-    return Trouble(file, f"{where}:{shown} cannot be: {error['msg']}", _remedy(field))
+    said = "it must be a list" if error["type"] == "tuple_type" else f"it cannot be: {error['msg']}"
+    return Trouble(file, f"{where}:{shown} {said}", _remedy(field))
 
 
 def _perhaps(told: str, known: Iterable[str], what: str, otherwise: str) -> str:

@@ -69,6 +69,10 @@ class Person:
         """Say something on an issue or a pull request."""
         self._post(f"{repository}/issues/{number}/comments", {"body": text})
 
+    def close(self, repository: str, number: int) -> None:
+        """Close a pull request."""
+        self.hub.hub("PATCH", f"{API}/{repository}/pulls/{number}", {"state": "closed"}, token=self.token)
+
     def _post(self, path: str, told: Mapping[str, Any]) -> dict[str, Any]:
         made: dict[str, Any] = self.hub.hub("POST", f"{API}/{path}", told, token=self.token)
         return made
