@@ -13,7 +13,7 @@ import pytest
 
 from pressplay.github.client import Edits
 from pressplay.github.held import Held
-from pressplay.ledger.flows import Flows
+from pressplay.ledger.flows import Flows, Submitted
 from pressplay.ledger.retention import prune_events
 from pressplay.policy.snapshots import Authors, Said, Start, Stood, as_it_stood
 from pressplay.protocol.inbox import EVENTS
@@ -201,3 +201,12 @@ def test_a_run_that_belongs_to_no_flow_reads_what_was_there_when_it_was_made(sce
     assert "Just now." not in scene.admit("two", created=1_600_000_000.0)
     # What somebody says is his flow is asked of the ledger.
     assert "Just now." in scene.admit("three", 99)
+
+
+def test_a_run_of_a_flow_that_a_person_submitted_reads_what_was_there_when_it_was_submitted(scene: Scene) -> None:
+    """No event came with it, so there is none whose words would be taken."""
+    scene.say("ann", "Before.")
+    flows, identity = Flows(scene.whole.gateway.ledger), scene.whole.hub.state.repositories["acme/sums"]["id"]
+    mine = Submitted("u-1", "mine", "loop-flow", f"issue:{scene.number}")
+    told = scene.admit("one", flows.submitted(("acme/sums", identity), mine).identity)
+    assert "Before." in told

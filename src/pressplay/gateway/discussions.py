@@ -57,7 +57,9 @@ class Discussions:
         began = await asyncio.to_thread(self.flows.began, flow, repository_id) if flow is not None else None
         if began is None:
             return Start(otherwise)
-        held = held_in(await asyncio.to_thread(self.events.body, began.event))
+        # A flow that a person submitted began with no event.
+        body = await asyncio.to_thread(self.events.body, began.event) if began.event else b""
+        held = held_in(body)
         return Start(began.moment, held, began.subject)
 
     async def read(
