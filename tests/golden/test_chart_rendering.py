@@ -270,6 +270,38 @@ def test_runs_of_flows_are_kept_from_the_network_as_others_are() -> None:
     assert places == {"default", "flows"}
 
 
+OWN = {"pem": "-----BEGIN CERTIFICATE-----\nMQ==\n-----END CERTIFICATE-----\n"}
+GENERAL = {"existingConfigMap": "company", "key": "root.pem"}
+
+
+@pytest.mark.parametrize(
+    ("url", "own", "general", "mounted"),
+    [
+        ("https://argo.example:2746", {}, {}, None),
+        ("http://argo.example:2746", OWN, GENERAL, None),
+        ("https://argo.example:2746", OWN, GENERAL, {"name": "pressplay-argo-ca"}),
+        ("https://argo.example:2746", {**OWN, "existingConfigMap": "argo", "key": "ca.pem"}, {},
+         {"name": "argo", "items": [{"key": "ca.pem", "path": "ca.crt"}]}),
+        ("https://argo.example:2746", {}, GENERAL,
+         {"name": "company", "items": [{"key": "root.pem", "path": "ca.crt"}]}),
+        ("https://argo.example:2746", {}, OWN, {"name": "pressplay-ca"}),
+    ],
+)  # fmt: skip
+def test_the_operator_trusts_the_authority_of_the_argo_server_that_it_is_told(
+    url: str, own: dict[str, Any], general: dict[str, Any], mounted: dict[str, Any] | None
+) -> None:
+    flows = {"enabled": True, "argoServer": {"url": url, "caBundle": own}}
+    documents = [each for each in yaml.safe_load_all(template({"flows": flows, "caBundle": general})) if each]
+    volumes = {each["name"]: each for each in pod(documents, "pressplay-operator")["volumes"]}
+    assert volumes.get("argo-ca", {}).get("configMap") == mounted
+    found = container(documents, "pressplay-operator", "operator")
+    told = {each["name"]: each.get("value") for each in found["env"]}.get("PRESSPLAY_ARGO_CA")
+    paths = [f"{each['mountPath']}/ca.crt" for each in found["volumeMounts"] if each["name"] == "argo-ca"]
+    assert paths == ([told] if mounted else [])
+    made = of(documents, "ConfigMap", "pressplay-argo-ca")
+    assert bool(made) is (mounted == {"name": "pressplay-argo-ca"})
+
+
 def test_without_argo_there_is_nothing_of_argo() -> None:
     assert "argoproj" not in template({})
 

@@ -82,6 +82,7 @@ def test_the_reference_names_every_value_with_its_default() -> None:
         ({"llm": {"rateLimit": 0}}, "llm.rateLimit"),
         ({"llm": {"timeout": "soon"}}, "llm.timeout"),
         ({"caBundle": {"pem": "x"}}, "caBundle.pem"),
+        ({"flows": {"argoServer": {"caBundle": {"pem": "x"}}}}, "flows.argoServer.caBundle.pem"),
         ({"gateway": {"ledger": {"url": "mysql://x"}}}, "gateway.ledger.url"),
         ({"gateway": {"persistence": {"size": "ten"}}}, "gateway.persistence.size"),
         ({"events": {"mode": "push"}}, "events.mode"),

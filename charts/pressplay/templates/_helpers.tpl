@@ -90,6 +90,22 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
+{{/* The ConfigMap with the authority of the Argo server's certificate, as a volume has it; nothing for the public ones. */}}
+{{- define "pressplay.argoAuthority" -}}
+{{- $own := .Values.flows.argoServer.caBundle -}}
+{{- if and .Values.flows.enabled (hasPrefix "https:" .Values.flows.argoServer.url) -}}
+{{- if $own.existingConfigMap -}}
+{name: {{ $own.existingConfigMap }}, items: [{key: {{ $own.key }}, path: ca.crt}]}
+{{- else if $own.pem -}}
+{name: pressplay-argo-ca}
+{{- else if .Values.caBundle.existingConfigMap -}}
+{name: {{ .Values.caBundle.existingConfigMap }}, items: [{key: {{ .Values.caBundle.key }}, path: ca.crt}]}
+{{- else if .Values.caBundle.pem -}}
+{name: pressplay-ca}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The ports of the addresses that the gateway's pod calls, and the API server's. */}}
 {{- define "pressplay.outsidePorts" -}}
 {{- $ports := list "443" "6443" -}}

@@ -15,10 +15,12 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import httpx
 
+from pressplay.kube import argo_tls
 from pressplay.kube.access import Unreachable
 
 API_VERSION: Final = "argoproj.io/v1alpha1"
@@ -219,11 +221,14 @@ class ArgoServer:
 
     Args:
         token: read anew for each call: the kubelet renews it.
+        authority: file with the certificate of who signed the server's; the public authorities where there is none.
     """
 
-    def __init__(self, url: str, token: Callable[[], str], *, verify: bool | str = True) -> None:
-        self._http = httpx.AsyncClient(base_url=url, timeout=SECONDS, verify=verify, follow_redirects=False)
+    def __init__(self, url: str, token: Callable[[], str], *, authority: Path | None = None) -> None:
+        self._url = url
         self._token = token
+        self._authority = authority
+        self._http: httpx.AsyncClient | None = None
 
     async def complete(
         self, workflow: Workflow, node: str, phase: Literal["Succeeded", "Failed"], outputs: Mapping[str, str],
@@ -283,7 +288,9 @@ class ArgoServer:
 
     async def close(self) -> None:
         """Give the connections back."""
-        await self._http.aclose()
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
 
     async def _set(self, workflow: Workflow, node: str, told: Mapping[str, str]) -> httpx.Response:
         return await self._put(workflow.namespace, workflow.name, "set", {"nodeFieldSelector": f"id={node}", **told})
@@ -300,10 +307,26 @@ class ArgoServer:
     async def _call(self, method: str, path: str, body: object) -> httpx.Response:
         try:
             headers = {"Authorization": f"Bearer {self._token()}"}
-            return await self._http.request(method, path, json=body, headers=headers)
+            return await self._client().request(method, path, json=body, headers=headers)
+        except argo_tls.BadAuthority as error:
+            raise Unserved(str(error)) from None
         except (httpx.HTTPError, OSError) as error:
-            raise Unserved(f"the Argo server does not answer: {type(error).__name__}") from None
+            why = argo_tls.why_refused(error, self._url)
+            if why is not None:
+                # The authority's certificate may be another when it is read anew.
+                await self.close()
+            raise Unserved(why or f"the Argo server does not answer: {type(error).__name__}") from None
+
+    def _client(self) -> httpx.AsyncClient:
+        """Made at the first call, so that an authority that cannot be read is told, and read once it can be."""
+        if self._http is None:
+            verify = argo_tls.context(self._authority)
+            self._http = httpx.AsyncClient(base_url=self._url, timeout=SECONDS, verify=verify, follow_redirects=False)
+        return self._http
 
 
 def _said(answer: httpx.Response) -> str:
-    return f"the Argo server answered {answer.status_code}: {' '.join(answer.text.split())[:300]}"
+    words = " ".join(answer.text.split())[:300]
+    # As Go's server says it, in plain HTTP.
+    tls = f"; begin {argo_tls.URL} with https://" if "HTTP request to an HTTPS server" in words else ""
+    return f"the Argo server answered {answer.status_code}: {words}{tls}"

@@ -54,7 +54,9 @@ async def _run(settings: OperatorSettings) -> int:
     access = connect()
     gateway = Gateway(settings.control, settings.token)
     metrics = Metrics()
-    server = ArgoServer(settings.argo_server, lambda: settings.argo_token.read_text().strip())
+    server = ArgoServer(
+        settings.argo_server, lambda: settings.argo_token.read_text().strip(), authority=settings.argo_authority
+    )  # fmt: skip
     nodes = NodeWorker(access, gateway, server, metrics)
     runs = Worker(access, gateway, settings, metrics)
 

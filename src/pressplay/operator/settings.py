@@ -17,7 +17,8 @@ class OperatorSettings:
         namespaces: in which runs are carried out; all where there are none.
         control, runs: addresses of the gateway's two listeners.
         flows: namespace of Workflows; empty where there are none.
-        argo_server: address of the Argo server; `argo_token` is a file with what it is asked with.
+        argo_server: address of the Argo server; `argo_token` is a file with what it is asked with, `argo_authority`
+            one with the certificate of who signed its own; None for the public authorities.
         health_port: for the kubelet and Prometheus.
     """
 
@@ -36,10 +37,12 @@ class OperatorSettings:
     argo_server: str
     argo_token: Path
     health_port: int = HEALTH_PORT
+    argo_authority: Path | None = None
 
 
 def from_environment(variables: Mapping[str, str]) -> OperatorSettings:
     """Settings from variables."""
+    authority = variables.get("PRESSPLAY_ARGO_CA", "")
     return OperatorSettings(
         namespace=variables.get("PRESSPLAY_NAMESPACE", "pressplay-system"),
         identity=variables.get("PRESSPLAY_POD", "operator"),
@@ -56,6 +59,7 @@ def from_environment(variables: Mapping[str, str]) -> OperatorSettings:
         argo_server=variables.get("PRESSPLAY_ARGO_SERVER", ""),
         health_port=int(variables.get("PRESSPLAY_HEALTH_PORT") or HEALTH_PORT),
         argo_token=Path(variables.get("PRESSPLAY_ARGO_TOKEN", "/var/run/secrets/kubernetes.io/serviceaccount/token")),
+        argo_authority=Path(authority) if authority else None,
     )
 
 
