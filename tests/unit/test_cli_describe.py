@@ -121,7 +121,7 @@ def test_the_exit_code_is_the_result(phase: str, code: Exit) -> None:
 
 
 def test_a_retry_keeps_the_task_and_goes_on_with_the_work() -> None:
-    ended = run(spec={"cancel": True, "branch": "pressplay/fix", "attempts": 2})
+    ended = run(condition("Admitted", "Admitted"), spec={"cancel": True, "branch": "pressplay/fix", "attempts": 2})
     made = build_retry(ended, afresh=False)
     assert made["spec"] == {"repository": "octo/shop", "task": "Fix it", "attempts": 2, "continueFrom": "fix"}
     assert made["metadata"] == {"generateName": "fix-", "annotations": {RETRY_OF: "fix"}}

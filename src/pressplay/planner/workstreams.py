@@ -345,7 +345,7 @@ def _explained(file: str, told: Mapping[Any, Any], error: Mapping[str, Any]) -> 
         if field == kind.__name__.lower():
             return Trouble(file, f"{field}:{shown} is none", _perhaps(str(value), list(kind), "it", _one_of(kind)))
     where = ".".join(str(part) for part in place)
-    said = "it must be a list" if error["type"] == "tuple_type" else f"it cannot be: {error['msg']}"
+    said = "must be a list" if error["type"] == "tuple_type" else f"cannot be: {error['msg']}"
     return Trouble(file, f"{where}:{shown} {said}", _remedy(field))
 
 

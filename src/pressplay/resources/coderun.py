@@ -54,7 +54,13 @@ class CodeRunSpec(RunSpec):
 
 
 class CodeRun(Resource):
-    """A task that an agent works to a pull request."""
+    """A task that an agent works to a pull request.
+
+    Only `repository` and one of `task`, `issue` and `pullRequest` are needed. An agent works in a pod without any
+    credential; the gateway checks what it hands over against the persona's contract, commits it, and opens the pull
+    request as a GitHub App. `kubectl get coderuns` shows how far it is, `pressplay why NAME` what holds it up; set
+    `spec.suspend` to hold it and `spec.cancel` to end it.
+    """
 
     api_version: Literal["agents.platform/v1"] = API_VERSION
     kind: Literal["CodeRun"] = "CodeRun"

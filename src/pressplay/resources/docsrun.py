@@ -30,7 +30,11 @@ class DocsRunSpec(RunSpec):
 
 
 class DocsRun(Resource):
-    """A backlog written out as documents."""
+    """A backlog written out as documents, in one pull request.
+
+    Reads a TaskMaster file of the repository and writes, for each of its tasks, its description, a prompt for an agent
+    and its acceptance criteria. Only `repository` is needed.
+    """
 
     api_version: Literal["agents.platform/v1"] = API_VERSION
     kind: Literal["DocsRun"] = "DocsRun"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from pydantic import BaseModel
 
-from pressplay.resources.base import GROUP, PLURALS, VERSION
-from pressplay.resources.coderun import CodeRunSpec
-from pressplay.resources.docsrun import DocsRunSpec
+from pressplay.resources.base import GROUP, PLURALS, VERSION, Resource
+from pressplay.resources.coderun import CodeRun, CodeRunSpec
+from pressplay.resources.docsrun import DocsRun, DocsRunSpec
 from pressplay.resources.run import RunSpec, RunStatus
 
 Schema = dict[str, Any]
@@ -43,15 +44,16 @@ COLUMNS = (
 def definitions() -> dict[str, Schema]:
     """Both definitions, by their names."""
     made = (
-        _definition("CodeRun", "coderun", "crun", CodeRunSpec, (ONE_TASK, ONE_PERSONA)),
-        _definition("DocsRun", "docsrun", "drun", DocsRunSpec, ()),
+        _definition(CodeRun, "coderun", "crun", CodeRunSpec, (ONE_TASK, ONE_PERSONA)),
+        _definition(DocsRun, "docsrun", "drun", DocsRunSpec, ()),
     )
     return {each["metadata"]["name"]: each for each in made}
 
 
 def _definition(
-    kind: str, singular: str, short: str, spec: type[RunSpec], rules: tuple[tuple[str, str], ...]
+    resource: type[Resource], singular: str, short: str, spec: type[RunSpec], rules: tuple[tuple[str, str], ...]
 ) -> Schema:
+    kind = resource.__name__
     plural = PLURALS[kind]
     version = {
         "name": VERSION,
@@ -62,7 +64,7 @@ def _definition(
             {"name": name, "type": type_, "jsonPath": path, "priority": priority}
             for name, type_, path, priority in COLUMNS
         ],
-        "schema": {"openAPIV3Schema": _shape(spec, rules)},
+        "schema": {"openAPIV3Schema": _shape(resource, spec, rules)},
     }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -84,11 +86,17 @@ def _definition(
     }
 
 
-def _shape(spec: type[RunSpec], rules: tuple[tuple[str, str], ...]) -> Schema:
+def _plain_text(resource: type[Resource]) -> str:
+    """What `kubectl explain` says of a kind: its docstring, a paragraph a line."""
+    paragraphs = inspect.cleandoc(resource.__doc__ or "").split("\n\n")
+    return "\n".join(" ".join(each.split()) for each in paragraphs)
+
+
+def _shape(resource: type[Resource], spec: type[RunSpec], rules: tuple[tuple[str, str], ...]) -> Schema:
     held = {"x-kubernetes-validations": [_rule(*rule) for rule in rules]} if rules else {}
     return {
         "type": "object",
-        "description": (spec.__doc__ or "").strip(),
+        "description": _plain_text(resource),
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},
