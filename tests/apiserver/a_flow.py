@@ -33,7 +33,7 @@ from pressplay.operator.metrics import Metrics
 from pressplay.operator.nodes.worker import NodeWorker
 from pressplay.resources import names
 from pressplay.resources.base import API_VERSION
-from tests.unit.a_gateway import served
+from tests.serving import served
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = "operator"

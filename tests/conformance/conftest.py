@@ -11,7 +11,8 @@ import pytest
 from localhub.keys import new_key
 from localhub.server import application
 from localhub.state import State
-from tests.conformance.hub import Hub, Receiver, served
+from tests.conformance.hub import Hub, Receiver
+from tests.serving import served
 
 # To make a key takes as long as many a test.
 KEYS = cache(new_key)

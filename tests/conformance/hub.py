@@ -8,10 +8,8 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,6 @@ from typing import Any
 import httpx
 import jsonschema
 import jwt
-import uvicorn
 
 from localdemo.standins import archive_of
 from localhub.hooks import signature
@@ -139,21 +136,6 @@ def git(*words: str, at: Path | None = None) -> str:
     """What git says."""
     who = ["git", "-c", "user.name=A", "-c", "user.email=a@example.com"]
     return subprocess.run([*who, *words], cwd=at, check=True, capture_output=True, text=True).stdout
-
-
-@contextmanager
-def served(app: Any) -> Iterator[str]:
-    """The address of an application on loopback."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    ends = time.monotonic() + SECONDS
-    while not server.started:
-        assert time.monotonic() < ends, f"waited {SECONDS} s for the listener"
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(SECONDS)
 
 
 @cache

@@ -14,7 +14,8 @@ import pytest
 
 from pressplay.cli.app_client import convert, installations, who
 from pressplay.cli.app_manifest import PERMISSIONS, build_manifest
-from tests.conformance.hub import Hub, Receiver, check, check_hook, served
+from tests.conformance.hub import Hub, Receiver, check, check_hook
+from tests.serving import served
 
 
 def confirmed(hub: Hub, manifest: dict[str, Any], state: str = "my state") -> httpx.Response:

@@ -19,7 +19,8 @@ from pressplay.gateway.signer.apps import Apps
 from pressplay.gateway.signer.checks import Outside
 from pressplay.github.app import AppClient
 from pressplay.protocol.checks import Check
-from tests.conformance.hub import Hub, served
+from tests.conformance.hub import Hub
+from tests.serving import served
 
 
 def keys(folder: Path, identity: object, key: str) -> Apps:

@@ -5,7 +5,6 @@ Only the API server is a table: which token belongs to the pod of which run.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
@@ -13,9 +12,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 from starlette.applications import Starlette
 
 from localdemo.standins import archive_of
@@ -44,6 +41,7 @@ from pressplay.llm.config import SettingsSource
 from pressplay.protocol.changeset import ChangedFile, Changeset
 from pressplay.protocol.control import Admission, AdmissionRequest
 from pressplay.resources.names import ATTEMPT, CONTROL_AUDIENCE, RUN_SERVICE_ACCOUNT
+from tests.serving import served
 
 SECONDS = 20
 AGENTS = Path(__file__).parents[2] / "agents"
@@ -57,30 +55,6 @@ PERMISSIONS = {
 PEOPLE = {f"GIT_{who}_{what}": "x@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 # To make a key takes as long as many a test.
 KEYS = cache(new_key)
-Closing = Callable[[], Awaitable[None]]
-
-
-@contextmanager
-def served(app: Any, *closing: Closing, **where: Any) -> Iterator[str]:
-    """The address of an application, or "" for one on a socket; at last `closing` is awaited in its loop."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off", **where))
-
-    async def serve() -> None:
-        await server.serve()
-        for close in closing:
-            await close()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
-    thread.start()
-    ends = time.monotonic() + SECONDS
-    while not server.started:
-        assert time.monotonic() < ends, f"waited {SECONDS} s for the listener"
-        time.sleep(0.01)
-    try:
-        yield "" if where else f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(SECONDS)
 
 
 def listening(path: Path, process: subprocess.Popen[bytes]) -> None:

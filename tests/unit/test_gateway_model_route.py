@@ -6,11 +6,8 @@ is the stand-in, and the API server's answers are told by a table.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +18,6 @@ import anthropic
 import httpx
 import openai
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 
 from localhub.model.scripts import parse
@@ -43,6 +39,7 @@ from pressplay.llm.config import SettingsSource
 from pressplay.protocol.control import Admission, AdmissionRequest
 from pressplay.resources.names import ATTEMPT, RUN_SERVICE_ACCOUNT
 from pressplay.resources.reasons import Reason
+from tests.serving import served
 
 KEY, TOKEN, UID = "sk-the-vendors-key", "token-of-the-run", "uid-of-the-run"
 CLAUDE, GPT = "claude-haiku-5-5", "gpt-5.4-mini"
@@ -79,30 +76,6 @@ def owner(kind: str, uid: str) -> dict[str, Any]:
     return {"kind": kind, "name": "one", "uid": uid, "controller": True}
 
 
-@contextmanager
-def served(app: Any, *clients: Client, **where: Any) -> Iterator[str]:
-    """The address of an application on loopback, or "" for one on a socket; its clients are closed at last."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off", **where))
-
-    async def serve() -> None:
-        await server.serve()
-        for client in clients:
-            await (client.close() if isinstance(client, Signer) else client.aclose())
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
-    thread.start()
-    ends = time.monotonic() + SECONDS
-    while not server.started:
-        assert time.monotonic() < ends, f"waited {SECONDS} s for the listener"
-        time.sleep(0.01)
-    try:
-        bound = server.servers[0].sockets[0].getsockname()
-        yield "" if where else f"http://127.0.0.1:{bound[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(SECONDS)
-
-
 @dataclass
 class Route:
     """What a test deals with."""
@@ -131,12 +104,12 @@ def route(folder: Path, wire: str, model: str, **limits: int) -> Iterator[Route]
         github, vendors = httpx.AsyncClient(), httpx.AsyncClient()
         keys = application(Apps(folder), AppClient(github, upstream), SettingsSource(settings, {}), vendors)
         socket = folder / "signer.sock"
-        with served(keys, github, vendors, uds=str(socket)):
+        with served(keys, github.aclose, vendors.aclose, uds=str(socket)):
             signer = Signer(socket)
             calls = ModelCalls(
                 Authenticator(cluster, ledger), ledger, signer, catalogue.load(), Metrics(), sleep=at_once
             )
-            with served(Starlette(routes=[*calls.routes()], exception_handlers=HANDLERS), signer) as address:
+            with served(Starlette(routes=[*calls.routes()], exception_handlers=HANDLERS), signer.close) as address:
                 yield Route(address, vendor, ledger, cluster)
     ledger.close()
 

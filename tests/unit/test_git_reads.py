@@ -25,7 +25,8 @@ from pressplay.protocol.changeset import Changeset
 from pressplay.protocol.run import SHALLOW_HEADER, Brief
 from pressplay.workspace.private import make_private_repository
 from pressplay.workspace.smart_http import Fetch, Moved, Remote, current, list_refs, push
-from tests.unit.a_gateway import OPERATOR, Platform, changed, git, platform, served
+from tests.serving import served
+from tests.unit.a_gateway import OPERATOR, Platform, changed, git, platform
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "4d7a" * 16 + "\nsize 12345\n"
 LFS = "*.bin filter=lfs diff=lfs merge=lfs -text\n"

@@ -27,7 +27,8 @@ from pressplay.ledger.store import Ledger
 from pressplay.protocol.inbox import EVENTS
 from pressplay.protocol.signer import Delivery
 from tests.conformance.hub import Receiver
-from tests.unit.a_gateway import AGENTS, BRINGER, Cluster, platform, served
+from tests.serving import served
+from tests.unit.a_gateway import AGENTS, BRINGER, Cluster, platform
 from tests.unit.test_commands import rewired
 from tests.unit.test_gates import Scene, scene_of
 

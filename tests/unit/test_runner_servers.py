@@ -16,7 +16,7 @@ import pytest
 from pressplay.llm.messages import ToolCall, ToolResult
 from pressplay.protocol.run import McpServer
 from pressplay.runner.exchange import Exchange
-from pressplay.runner.servers import Servers
+from pressplay.runner.mcp_servers import McpServers
 from pressplay.runner.tools import ALL, Toolbox
 from tests.unit.a_run import workbench
 
@@ -89,7 +89,7 @@ def use(tmp_path: Path) -> Iterator[Use]:
 
         async def go() -> tuple[list[str], list[ToolResult]]:
             await exchange.ready()
-            async with Servers(wanted, tmp_path / "work", exchange, tmp_path / "exchange", said.append) as servers:
+            async with McpServers(wanted, tmp_path / "work", exchange, tmp_path / "exchange", said.append) as servers:
                 tools = Toolbox(tmp_path / "work", "", exchange, tuple(ALL), 20.0, 2_000, servers)
                 results = [await tools.call(ToolCall(id="1", name=name, arguments=told)) for name, told in calls]
                 return [tool.name for tool in servers.offered()], results
@@ -103,7 +103,7 @@ def use(tmp_path: Path) -> Iterator[Use]:
 
 
 def end_what_was_started(exchange: Path) -> None:
-    """Servers end with their pod, and there is none here."""
+    """McpServers end with their pod, and there is none here."""
     mark = f"PRESSPLAY_EXCHANGE={exchange}\0".encode()
     for environment in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):

@@ -33,7 +33,7 @@ from pressplay.runner.exchange import Exchange, WorkbenchUnusable
 from pressplay.runner.gateway import Gateway, GatewayRefused, GatewayUnavailable
 from pressplay.runner.loop import Loop
 from pressplay.runner.prepare import prepare, read_manifest
-from pressplay.runner.servers import Servers
+from pressplay.runner.servers import servers_of
 from pressplay.runner.stops import Stop
 from pressplay.runner.tools import Toolbox
 from pressplay.workspace.git import GitFailed
@@ -135,7 +135,7 @@ async def _run(brief: Brief, gateway: Gateway, folders: _Folders) -> None:
         base = read_manifest(folders.own)
         brief = await referee.seal(brief, gateway, folders.referee, workspace, folders.own, base, _say)
         changes = Changes(workspace, brief.checkout.commit, base, exchange)
-        async with Servers(brief.mcp, workspace / brief.directory, exchange, folders.exchange, _say) as servers:
+        async with servers_of(brief.mcp, workspace / brief.directory, exchange, folders.exchange, _say) as servers:
             limits = brief.limits
             tools = Toolbox(
                 workspace, brief.directory, exchange, brief.tools, limits.tool_seconds, limits.output_bytes, servers,
