@@ -119,7 +119,7 @@ def test_report_and_status_tell_of_each_where_it_is_and_why(worked: Worked) -> N
 
 def test_run_again_what_is_done_is_not_done_again(worked: Worked, platform: StandIns) -> None:
     again = worked.call("run", "--wait", "--timeout", f"{SECONDS}s", "-o", "json")
-    runs = {name: each["run"]["name"] for name, each in by_name(worked.answer).items() if each["run"]}
-    now = {name: each["run"]["name"] for name, each in by_name(again).items() if each["run"]}
+    runs = {name: each["run"]["run"] for name, each in by_name(worked.answer).items() if each["run"]}
+    now = {name: each["run"]["run"] for name, each in by_name(again).items() if each["run"]}
     assert (now["double"], now["notes"]) == (runs["double"], runs["notes"])
     assert now["moon"] != runs["moon"]
