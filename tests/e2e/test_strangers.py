@@ -106,9 +106,10 @@ def test_a_flow_of_one_s_own_waits_with_tainted_work_for_a_person_s_word(scene: 
     pull = scene.await_pull()
     told = {"repository": scene.repository, "branch": pull["head"]["ref"], "name": "ci", "jobs": [PASSES]}
     scene.hub.hub("POST", "/_hub/workflow-runs", told)
-    scene.kube.create(yaml.safe_load(OWN_FLOW.read_text()) | {"metadata": {"name": OWN_FLOW.stem, "namespace": FLOWS}})
+    own = f"release-{uuid4().hex[:6]}"
+    scene.kube.create(yaml.safe_load(OWN_FLOW.read_text()) | {"metadata": {"name": own, "namespace": FLOWS}})
     given = {"repository": scene.repository, "pull-request": str(pull["number"])}
-    name = flows.submit(scene.kube, FLOWS, OWN_FLOW.stem, given)
+    name = flows.submit(scene.kube, FLOWS, own, given)
 
     def blocked() -> bool:
         # Its first step reads the pull request, and is tainted itself.
@@ -121,7 +122,7 @@ def test_a_flow_of_one_s_own_waits_with_tainted_work_for_a_person_s_word(scene: 
     nodes = scene.kube.get("Workflow", name, FLOWS)["status"]["nodes"].values()
     verdicts = {each["displayName"]: flows.parameters(each, "outputs").get("verdict") for each in nodes}
     assert {step: verdicts[step] for step in ("qa", "checks", "approve")} == EXPECTED, scene.why(name)
-    scene.kube.delete("WorkflowTemplate", OWN_FLOW.stem, FLOWS)
+    scene.kube.delete("WorkflowTemplate", own, FLOWS)
 
 
 def test_a_flow_that_fails_tells_so_where_it_was_asked_for(scene: Scene) -> None:
