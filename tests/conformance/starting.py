@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from functools import cache
@@ -42,6 +43,7 @@ def examples() -> list[tuple[str, dict[str, Any]]]:
 
 def starting() -> Iterator[tuple[str, dict[str, Any]]]:
     """Examples that start a flow, and such made of them as they start one where people use the product."""
+    others = itertools.count(1)
     for name, body in examples():
         if what(name, json.dumps(body).encode(), CONTEXT, "write").effect == Effect.START:
             yield name, body
@@ -53,10 +55,17 @@ def starting() -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, {**body, "check_run": {**run, "check_suite": suite}}
         if name.startswith("pull_request_review") and body["action"] in SAID_ACTIONS:
             pull = body["pull_request"]
-            yield name, {**body, "pull_request": {**pull, "head": {**pull["head"], "ref": "pressplay/work"}}}
+            ours = {"pull_request": {**pull, "head": {**pull["head"], "ref": "pressplay/work"}}}
+            yield name, {**_remark(body, next(others)), **ours}
         if name == "issue_comment" and body["action"] in SAID_ACTIONS:
             issue = {**body["issue"], "user": {**body["issue"]["user"], "login": US}, "pull_request": {}}
-            yield name, {**body, "issue": issue}
+            yield name, {**_remark(body, next(others)), "issue": issue}
+
+
+def _remark(body: dict[str, Any], identity: int) -> dict[str, Any]:
+    """The same said once more: examples share a comment, and one counts once."""
+    said = "review" if "review" in body else "comment"
+    return {**body, said: {**body[said], "id": identity}}
 
 
 def parsed(body: dict[str, Any]) -> Event | None:
