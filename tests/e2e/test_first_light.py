@@ -158,6 +158,13 @@ def test_the_doctor_really_calls_what_is_outside(cluster: ClusterRecord, hub: St
     assert found["model"]["state"] == "ok", found
     assert "takes the key" in found["model"]["detail"]
     assert [found[name]["state"] for name in ("quarantine", "ledger")] == ["ok", "ok"]
+    of_flows = ("workflows.argoproj.io", "Argo controller", "Argo server")
+    of_events = ("events", "EventBus", "webhook secret", "EventSource", "Sensor")
+    assert {name: found[name]["state"] for name in (*of_flows, *of_events)} == dict.fromkeys(
+        (*of_flows, *of_events), "ok"
+    )
+    assert "answers the operator" in found["Argo server"]["detail"]
+    assert found["events"]["detail"].startswith("webhook")
 
 
 def test_the_operator_counts_how_runs_end(kube: Kube, hub: StandIns, place: str) -> None:

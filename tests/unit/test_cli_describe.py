@@ -55,6 +55,16 @@ def test_a_finished_run_tells_its_pull_request_and_its_cost() -> None:
     assert row(DONE, NOW) == ("fix", "CodeRun", "Succeeded", "Succeeded", "rex", "#7", "$0.0421", "5m")
 
 
+@pytest.mark.parametrize(
+    ("reason", "remedy"), [("AgentGaveUp", "say the task more exactly"), ("NotConverging", "split the task")]
+)
+def test_where_the_message_is_the_agent_s_own_the_remedy_is_ours(reason: str, remedy: str) -> None:
+    failed = run(condition("Finished", reason, message="this cannot be done"), phase="Failed")
+    told = why_now(failed, NOW)
+    assert told[1] == "  this cannot be done"
+    assert told[-1] == f"  `pressplay logs fix` shows what the agent did; {remedy}, in a new run"
+
+
 def test_a_failed_run_tells_why_and_where_its_work_is() -> None:
     failed = run(
         condition("Finished", "OutputRefused", message="a workflow was changed; leave .github alone"),

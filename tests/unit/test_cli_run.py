@@ -75,7 +75,7 @@ def test_a_name_is_taken_as_it_is() -> None:
         ({}, "there is no task"),
         ({"task": "x", "issue": 1}, "the task is said in 2 ways"),
         ({"issue": 1, "pr": 2}, "the task is said in 2 ways"),
-        ({"task": "x", "repo": "no-owner"}, "--repo 'no-owner' is wrong"),
+        ({"task": "x", "repo": "no-owner"}, "--repo 'no-owner' is wrong: it is not owner/name, as in acme/sums"),
         ({"task": "x", "persona": "Rex!"}, "--persona 'Rex!' is wrong"),
         ({"task": "x", "budgets": ("much",)}, "--budget 'much' is no amount"),
         ({"task": "x", "budgets": ("1s",)}, "--budget is wrong"),

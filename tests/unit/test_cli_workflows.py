@@ -147,7 +147,7 @@ def test_one_that_ends_or_has_ended_asks_for_nothing() -> None:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    with api_server(tmp_path, plurals=(*PLAIN, *OF_ARGO)) as found:
+    with api_server(tmp_path, plurals=(*PLAIN, *OF_ARGO, "namespaces")) as found:
         found.put("workflowtemplates", {"metadata": {"name": "pressplay-nodes", "namespace": "flows"}})
         found.put("workflows", workflow(CLIPPY, node("qa", "Running", QA)))
         found.put("coderuns", json.loads(json.dumps(RUN)))
@@ -173,6 +173,19 @@ def test_flows_are_listed_where_they_are_worked(cluster: Cluster) -> None:
     listed = json.loads(call(cluster, "workflow", "list", "-o", "json").stdout)
     assert [item["metadata"]["name"] for item in listed["items"]] == ["pr-flow-1"]
     assert call(cluster, "workflow", "list", "-o", "name").stdout == "workflow.argoproj.io/pr-flow-1\n"
+
+
+def test_a_namespace_that_is_named_is_the_only_one_that_is_listed(cluster: Cluster) -> None:
+    for name in ("flows", "default"):
+        cluster.put("namespaces", {"metadata": {"name": name, "namespace": ""}})
+    assert "pr-flow-1" in call(cluster, "workflow", "list", "-n", "flows").stdout
+    elsewhere = call(cluster, "workflow", "list", "-n", "default")
+    assert (elsewhere.returncode, elsewhere.stdout) == (0, "")
+    assert "no flows in namespace default" in elsewhere.stderr
+    for words in (["workflow", "list"], ["get", "flows"]):
+        refused = call(cluster, *words, "-n", "nope")
+        assert refused.returncode == 1
+        assert "there is no namespace 'nope'" in refused.stderr
 
 
 def test_the_status_has_a_line_for_each_step_and_says_what_is_waited_for(cluster: Cluster) -> None:

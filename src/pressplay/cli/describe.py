@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from pressplay.cli.failures import Exit
 from pressplay.cli.runs import Run, condition, exit_of, finished, moment, phase, status, telling
 from pressplay.cli.show import age, duration, money, one_line
-from pressplay.resources.reasons import ConditionType
+from pressplay.resources.reasons import ConditionType, Reason
+from pressplay.resources.remedies import REMEDIES
 
 RESUME = '{"spec":{"suspend":false}}'
 HEADER = ("NAME", "KIND", "PHASE", "REASON", "PERSONA", "PR", "COST", "AGE")
@@ -74,11 +75,19 @@ def _taint(run: Run) -> list[str]:
     return [f"  tainted       {found.get('message', '')}"] if found.get("status") == "True" else []
 
 
+def _remedy(run: Run) -> list[str]:
+    """What to do where the message is the agent's own words, or counts what it did; all others say it themselves."""
+    reason = (telling(run) or {}).get("reason")
+    if reason not in (Reason.GAVE_UP, Reason.NOT_CONVERGING):
+        return []
+    return [f"  {REMEDIES[Reason(reason)].remedy.replace('NAME', run['metadata']['name'])}, in a new run"]
+
+
 def why_now(run: Run, now: datetime) -> list[str]:
     """What holds the run up, or how it ended: one line, and one with what to do where that is known."""
     name = run["metadata"]["name"]
     if finished(run):
-        return ending(run)
+        return [*ending(run), *_remedy(run)]
     since = moment(run["metadata"].get("creationTimestamp"))
     if not status(run).get("conditions"):
         if since and now - since > NOBODY_LOOKS_AFTER:

@@ -9,11 +9,15 @@ from dataclasses import asdict
 
 import click
 
-from pressplay.cli.examine import CHECKS, Finding
+from pressplay.cli import examine
+from pressplay.cli.examine import Finding
+from pressplay.cli.examine_events import examine_events
+from pressplay.cli.examine_flows import examine_flows
 from pressplay.cli.failures import Exit, explained, explains
 from pressplay.cli.options import as_output, on_cluster
 from pressplay.kube.access import Access, Refused
 
+CHECKS = (*examine.CHECKS, examine_flows, examine_events)
 MARKS = {"ok": "✓", "warning": "!", "missing": "✗"}
 
 

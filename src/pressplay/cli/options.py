@@ -22,6 +22,11 @@ def _a_name(_: click.Context, __: click.Parameter, given: str | None) -> str | N
     return given
 
 
+def namespace_is_named() -> bool:
+    """Whether the command that is called was told a namespace, so that no other is meant."""
+    return bool(click.get_current_context().params.get("namespace"))
+
+
 def reaching(command: F) -> F:
     """Add -n, --context and --kubeconfig, and call the command with `reach`, which connects, instead of them."""
 

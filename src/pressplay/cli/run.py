@@ -27,6 +27,12 @@ AMOUNT = re.compile(r"^(?:\$(?P<dollars>[0-9]+(?:\.[0-9]+)?)|(?P<number>[0-9]+)(
 SECONDS = {"s": 1, "m": 60, "h": 3600}
 TOKENS = {"tokens": 1, "k": 1000, "M": 1_000_000}
 
+# Field of the spec → what it has to look like, where the model would show a regular expression.
+FORMS = {
+    "repository": "it is not owner/name, as in acme/sums",
+    "base": "it is no name of a branch: letters, digits and ._/-, beginning and ending with a letter or digit",
+}
+
 # Field of the spec → the option that fills it, for messages.
 OPTIONS = {
     "repository": "--repo",
@@ -204,6 +210,5 @@ def _explained(error: ValidationError, spec: dict[str, Any]) -> Problem:
     option = OPTIONS.get(field, field)
     value = spec.get(field)
     told = f"{option} {value!r}" if isinstance(value, str) and len(value) <= LONGEST_SHOWN else option
-    return WrongCall(
-        f"{told} is wrong: {first['msg']}", f"say another with {option}; `pressplay run --help` explains it"
-    )
+    why = FORMS.get(field, first["msg"]) if first["type"] == "string_pattern_mismatch" else first["msg"]
+    return WrongCall(f"{told} is wrong: {why}", f"say another with {option}; `pressplay run --help` explains it")

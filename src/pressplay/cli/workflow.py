@@ -11,7 +11,8 @@ import click
 from pressplay.cli import runs, workflows
 from pressplay.cli.describe_workflow import HEADER, STEPS_HEADER, as_json, heading, row, step_row, why_workflow
 from pressplay.cli.failures import Problem, explains
-from pressplay.cli.options import as_output, on_cluster
+from pressplay.cli.options import as_output, namespace_is_named, on_cluster
+from pressplay.cli.places import check_namespace
 from pressplay.cli.pods import choose, pods_of, waiting_reason
 from pressplay.cli.show import listing, objects_as, say, shown, table
 from pressplay.kube.access import Access, Refused, objects
@@ -87,7 +88,10 @@ def logs(access: Access, name: str, only: str | None, tail: int | None) -> None:
 
 def show_all(access: Access, everywhere: bool, output: str) -> None:
     """Print all Workflows of flows."""
-    found = workflows.every(access, everywhere)
+    only = namespace_is_named() and not everywhere
+    if only:
+        check_namespace(access)
+    found = workflows.every(access, everywhere, only=only)
     if output != "text":
         click.echo(objects_as(output, found))
     elif not found:

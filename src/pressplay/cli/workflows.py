@@ -114,13 +114,16 @@ def find(access: Access, name: str) -> Workflow:
     return found
 
 
-def every(access: Access, everywhere: bool = False) -> list[Workflow]:
+def every(access: Access, everywhere: bool = False, *, only: bool = False) -> list[Workflow]:
     """All Workflows of ours, the youngest last.
+
+    Args:
+        only: of the namespace that is meant, and not of that of flows besides.
 
     Raises:
         Problem: this cluster knows no Workflows.
     """
-    places = [None] if everywhere else list(_places(access))
+    places = [None] if everywhere else [access.namespace] if only else list(_places(access))
     try:
         found = [
             {"apiVersion": API_VERSION, "kind": "Workflow", **item}

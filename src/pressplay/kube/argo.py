@@ -34,7 +34,17 @@ UNFINISHED: Final = frozenset({"", "Pending", "Running"})
 
 
 class Unserved(Unreachable):
-    """The Argo server does not answer, or not now; look, and do it again."""
+    """The Argo server does not answer, or not now; look, and do it again.
+
+    Attributes:
+        told: what is wrong, without the remedy.
+        remedy: where one is known; else empty.
+    """
+
+    def __init__(self, told: str, remedy: str = "") -> None:
+        super().__init__(f"{told}; {remedy}" if remedy else told)
+        self.told = told
+        self.remedy = remedy
 
 
 class Declined(Exception):
@@ -272,6 +282,21 @@ class ArgoServer:
         if not answer.is_success:
             raise Declined(_said(answer))
 
+    async def look(self, namespace: str) -> None:
+        """Whether it answers whose token this is, and lets him see Workflows of a namespace.
+
+        Raises:
+            Unserved: it does not; says what to do.
+        """
+        answer = await self._call("GET", f"/api/v1/workflows/{namespace}?listOptions.limit=1&fields=metadata", None)
+        if answer.is_success:
+            return
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            raise Unserved(_said(answer), "have it run with --auth-mode=client")
+        if answer.status_code == httpx.codes.FORBIDDEN:
+            raise Unserved(_said(answer), "give the operator the Role pressplay-operator-flows (rbac.create makes it)")
+        raise Unserved(_said(answer))
+
     async def read(self, namespace: str, name: str) -> dict[str, Any]:
         """A Workflow with its nodes, wherever they are kept.
 
@@ -309,13 +334,14 @@ class ArgoServer:
             headers = {"Authorization": f"Bearer {self._token()}"}
             return await self._client().request(method, path, json=body, headers=headers)
         except argo_tls.BadAuthority as error:
-            raise Unserved(str(error)) from None
+            raise Unserved(error.told, error.remedy) from None
         except (httpx.HTTPError, OSError) as error:
             why = argo_tls.why_refused(error, self._url)
-            if why is not None:
-                # The authority's certificate may be another when it is read anew.
-                await self.close()
-            raise Unserved(why or f"the Argo server does not answer: {type(error).__name__}") from None
+            if why is None:
+                raise Unserved(f"the Argo server does not answer: {type(error).__name__}") from None
+            # The authority's certificate may be another when it is read anew.
+            await self.close()
+            raise Unserved(why.told, why.remedy) from None
 
     def _client(self) -> httpx.AsyncClient:
         """Made at the first call, so that an authority that cannot be read is told, and read once it can be."""
