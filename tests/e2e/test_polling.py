@@ -111,7 +111,7 @@ def test_a_pull_request_that_is_opened_starts_its_flow_once(scene: Scene) -> Non
 
 def test_what_a_person_says_is_answered_once(scene: Scene) -> None:
     flows = scene.flows[QUICK]
-    scene.grace.comment(scene.repository, scene.numbers[QUICK], "Is it commutative?")
+    scene.grace.comment(scene.repository, scene.numbers[QUICK], "/pressplay run Say whether it is commutative.")
     until("comment-flow", lambda: "comment-flow" in names_of(flows), seconds=SECONDS, seen=flows.story)
     assert flows.await_end()["status"]["phase"] == "Succeeded", flows.story()
     assert scene.said(QUICK, ANSWER) == 1

@@ -146,7 +146,8 @@ def _is_ready(pod: Mapping[str, Any]) -> bool:
 
 def _examine_hook_secret(access: Access, namespace: str, source: Mapping[str, Any]) -> Finding:
     """Without it the EventSource does not start; with an empty one everything would pass for GitHub's."""
-    asked = next(iter((source["spec"].get("github") or {}).values()), {}).get("webhookSecret") or {}
+    hooks: Mapping[str, Mapping[str, Any]] = source["spec"].get("github") or {}
+    asked = next((each.get("webhookSecret") or {} for each in hooks.values()), {})
     name, key = str(asked.get("name") or ""), str(asked.get("key") or "secret")
     try:
         data = (access.find(objects("v1", "secrets", namespace, name)) or {}).get("data") or {}
