@@ -109,14 +109,14 @@ def test_the_controller_is_found_as_upstream_and_as_argo_s_chart_install_it(
     defined(cluster, "workflows.argoproj.io")
     assert by_name(examine_flows(access))["Argo controller"].state == "missing"
     meta = {"name": "c", "namespace": "argo", "labels": mark}
-    cluster.put("deployments", {"metadata": meta, "spec": {}, "status": {"readyReplicas": 1}})
+    cluster.put("pods", {"metadata": meta, "spec": {}, "status": conditions(Ready="True")})
     assert by_name(examine_flows(access))["Argo controller"] == Finding("Argo controller", "ok", "ready in argo")
 
 
 def test_a_controller_that_is_not_ready_says_where_to_look() -> None:
     found = judge_controller([{"metadata": {"name": "c", "namespace": "argo"}, "status": {}}])
     assert (found.state, found.detail) == ("missing", "is not ready in argo")
-    assert "describe deployment c" in found.remedy
+    assert "describe pod c" in found.remedy
 
 
 @pytest.mark.parametrize(

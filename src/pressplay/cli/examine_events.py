@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from pressplay.cli import system
 from pressplay.cli.examine import Finding
-from pressplay.cli.examine_flows import ASK, FLOWS, examine_definition
+from pressplay.cli.examine_flows import ASK, FLOWS, examine_definition, is_ready
 from pressplay.cli.show import one_line
 from pressplay.kube.access import Access, Refused, objects
 from pressplay.kube.argo import API_VERSION
@@ -120,7 +120,7 @@ def judge_part(
     if unmet:
         look = f"`kubectl --namespace {namespace} describe {kind.lower()} {name}`; it waits for its EventBus, too"
         return Finding(kind, "missing", f"{name} is not {unmet}", look)
-    if any(_is_ready(pod) for pod in pods):
+    if any(is_ready(pod) for pod in pods):
         return Finding(kind, "ok", f"{name} in {namespace} is deployed and ready")
     selector = f"{PARTS[kind][1]}={name}"
     look = f"`kubectl --namespace {namespace} describe pods -l {selector}` says why"
@@ -137,11 +137,6 @@ def not_met(of: Mapping[str, Any], wanted: Sequence[str]) -> str:
             told = f" ({why})" if why else "" if found else " (Argo Events' controller has not looked at it)"
             return f"{name.lower()}{told}"
     return ""
-
-
-def _is_ready(pod: Mapping[str, Any]) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
 
 
 def _examine_hook_secret(access: Access, namespace: str, source: Mapping[str, Any]) -> Finding:

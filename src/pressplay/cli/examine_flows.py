@@ -15,7 +15,7 @@ from pressplay.protocol.checks import Checks
 FLOWS: Final = "PRESSPLAY_FLOWS_NAMESPACE"
 DEFINITION: Final = "workflows.argoproj.io"
 CONTROLLER: Final = "workflow-controller"
-# As upstream's manifests and as Argo's own chart mark it.
+# As upstream's manifests and as Argo's own chart mark its pods; their Deployments have no mark in common.
 MARKS: Final = (f"app={CONTROLLER}", f"app.kubernetes.io/component={CONTROLLER}")
 INSTALL_ARGO: Final = (
     "install Argo Workflows (https://argo-workflows.readthedocs.io/en/latest/installation/), or set flows.enabled=false"
@@ -57,11 +57,11 @@ def _examine_controller(access: Access) -> Finding:
     found: list[Mapping[str, Any]] = []
     try:
         for mark in MARKS:
-            found = found or access.get(objects("apps/v1", "deployments"), labelSelector=mark)["items"]
+            found = found or access.get(objects("v1", "pods"), labelSelector=mark)["items"]
     except Refused as error:
         if error.status != HTTPStatus.FORBIDDEN:
             raise
-        return Finding("Argo controller", "warning", "this user may not read Deployments of all namespaces", ASK)
+        return Finding("Argo controller", "warning", "this user may not read pods of all namespaces", ASK)
     return judge_controller(found)
 
 
@@ -69,12 +69,18 @@ def judge_controller(found: list[Mapping[str, Any]]) -> Finding:
     """Whether one of Argo's controllers is ready; which namespaces it looks at nobody can tell from outside."""
     if not found:
         return Finding("Argo controller", "missing", "none runs, so Workflows stand still", INSTALL_ARGO)
-    ready = [each for each in found if (each.get("status") or {}).get("readyReplicas")]
+    ready = [each for each in found if is_ready(each)]
     if ready:
         return Finding("Argo controller", "ok", f"ready in {ready[0]['metadata']['namespace']}")
     meta = found[0]["metadata"]
-    look = f"`kubectl --namespace {meta['namespace']} describe deployment {meta['name']}` says why"
+    look = f"`kubectl --namespace {meta['namespace']} describe pod {meta['name']}` says why"
     return Finding("Argo controller", "missing", f"is not ready in {meta['namespace']}", look)
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Whether a pod says so of itself."""
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
 
 
 def _examine_server(access: Access) -> list[Finding]:
