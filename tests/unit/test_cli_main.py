@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from click.testing import CliRunner
 
 from pressplay import __version__
 from pressplay.cli.main import cli
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -84,3 +87,19 @@ def test_a_recording_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     told = CliRunner().invoke(cli, ["simulate", str(tmp_path)])
     assert told.exit_code == 1
     assert "gone.json cannot be read" in told.output
+
+
+def test_the_examples_of_recorded_webhooks_do_what_their_names_promise() -> None:
+    told = CliRunner().invoke(cli, ["simulate", str(ROOT / "examples" / "webhooks"), "-o", "json"])
+    effects = {Path(each["webhook"]).stem: (each["effect"], each["flow"]) for each in json.loads(told.output)}
+    assert effects == {
+        "a-command-in-a-comment": ("command", ""),
+        "a-failed-check": ("start", "ci-flow"),
+        "a-labelled-issue": ("start", "issue-flow"),
+        "a-person-pushes": ("start", "pr-flow"),
+        "a-review": ("wake", ""),
+        "a-stranger-s-command": ("command", ""),
+        "a-stranger-s-issue": ("wake", ""),
+    }
+    hers = ["simulate", str(ROOT / "examples" / "webhooks" / "a-stranger-s-command.json"), "--permission", "read"]
+    assert "eve may not start anything" in CliRunner().invoke(cli, hers).output
