@@ -91,15 +91,15 @@ class Admin:
         return JSONResponse(render.repository(self._state, found), 201)
 
     async def make_installation(self, request: Request) -> Response:
-        """An App's installation."""
+        """An App's installation; the same a second time stays as it is, or each event would be told once more."""
         told = await self._told(request)
-        identity = str(self._state.number())
-        self._state.installations[identity] = {
-            "id": int(identity), "app": int(told["app_id"]), "repositories": told["repositories"],
-            "permissions": told["permissions"],
-        }  # fmt: skip
-        self._state.save()
-        return JSONResponse({"id": int(identity)}, 201)
+        wanted = {name: told[name] for name in ("repositories", "permissions")} | {"app": int(told["app_id"])}
+        there = next((each for each in self._state.installations.values() if wanted.items() <= each.items()), None)
+        if there is None:
+            there = {"id": int(self._state.number()), **wanted}
+            self._state.installations[str(there["id"])] = there
+            self._state.save()
+        return JSONResponse({"id": there["id"]}, 201)
 
     async def make_user(self, request: Request) -> Response:
         """A person with a token; `role` is theirs in every repository that says nothing else."""

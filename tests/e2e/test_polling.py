@@ -81,7 +81,9 @@ def scene(kube: Kube, cluster: ClusterRecord, platform: StandIns) -> Iterator[Sc
     grace = Person(platform, "grace").exists()
     branches = {title: title.partition(" ")[0].lower() for title in (QUICK, SLOW)}
     grace.push(repository, {branch: {f"{branch}.py": f"{branch} = 1\n"} for branch in branches.values()})
-    often = {"env": [{"name": "PRESSPLAY_POLL_SECONDS", "value": "2"}]}
+    # The stand-in has no limit, and the repositories of all other tests.
+    pace = {"PRESSPLAY_POLL_SECONDS": "2", "PRESSPLAY_POLL_SECONDS_EACH": "0"}
+    often = {"env": [{"name": name, "value": value} for name, value in pace.items()]}
     install(cluster, events={"mode": "poll"}, gateway=often)
     # What it finds at its first look is no news.
     looked = f"select count(*) from polls where repository = '{repository}'"  # noqa: S608 - a name of our own

@@ -163,7 +163,9 @@ def _application(*routes: Route) -> Starlette:
 def _watching(settings: GatewaySettings, the: _Shared, inbox: Inbox) -> Polling | Sweep | None:
     """What asks GitHub by itself, as the settings say."""
     polls, poll = Polls(the.ledger), settings.events_mode == "poll"
-    polling = Polling(inbox, polls, the.signer, the.github, said=poll, seconds=settings.poll_seconds)
+    polling = Polling(
+        inbox, polls, the.signer, the.github, said=poll, seconds=settings.poll_seconds, each=settings.poll_seconds_each
+    )
     if poll:
         return polling
     return Sweep(polling, polls, the.signer) if settings.events_mode == "webhook" else None

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from pressplay.gateway.answers import Rejected
 from pressplay.gateway.inbox import Inbox
+from pressplay.gateway.settings import POLL_SECONDS_EACH
 from pressplay.gateway.signer.client import Signer, SignerRefused
 from pressplay.github import polled
 from pressplay.github.client import GitHub
@@ -34,8 +35,6 @@ ACCESS: Final[dict[str, Access]] = {
 }  # fmt: skip
 SWEEP_SECONDS = 600.0
 LIST_SECONDS = 600.0
-# A look takes a token of its own, three requests that always count: many repositories are looked at less often.
-SECONDS_EACH = 5.0
 # Below so many requests left in the hour the others who need them go first.
 RESERVE = 300
 # A delivery that failed so many times is given up; GitHub keeps them for three days.
@@ -83,7 +82,7 @@ class Polling:
 
     Attributes:
         said: whether what people say is brought, too.
-        seconds: between two looks.
+        seconds: between two looks, and at least `each` for each repository.
     """
 
     inbox: Inbox
@@ -92,6 +91,7 @@ class Polling:
     github: Callable[[object], GitHub]
     said: bool
     seconds: float
+    each: float = POLL_SECONDS_EACH
     now: Callable[[], float] = time.time
     memory: dict[str, tuple[float, list[Repository]]] = field(default_factory=dict)
 
@@ -102,7 +102,7 @@ class Polling:
         except SignerRefused as error:
             LOG.warning("which repositories there are cannot be known now: %s", error)
             return max(self.seconds, 60.0)
-        pause = max(self.seconds, SECONDS_EACH * len(repositories))
+        pause = max(self.seconds, self.each * len(repositories))
         for repository in repositories:
             try:
                 remaining = await self.look(repository)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 RETENTION_DAYS = 90
 POLL_SECONDS = 30.0
+# A look takes a token of its own, three requests that always count: many repositories are looked at less often.
+POLL_SECONDS_EACH = 5.0
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class GatewaySettings:
         agents: folders of personas; each goes before those that are named before it.
         operator: the operator's user name at the API server.
         events_mode: off; poll, where GitHub is asked what is new; webhook, where it tells.
-        poll_seconds: between two times that GitHub is asked.
+        poll_seconds: between two times that GitHub is asked; poll_seconds_each: at least so many for each repository.
         events: a file with the secret of whoever brings events; nobody may where it is not there.
         retention_days: how long transcripts and work of ended runs are kept.
     """
@@ -36,6 +38,7 @@ class GatewaySettings:
     events: Path
     events_mode: str
     poll_seconds: float
+    poll_seconds_each: float
     retention_days: int
     debug: bool
 
@@ -56,6 +59,7 @@ def from_environment(variables: Mapping[str, str]) -> GatewaySettings:
         events=Path(variables.get("PRESSPLAY_EVENTS_SECRET") or "/etc/pressplay/events/token"),
         events_mode=variables.get("PRESSPLAY_EVENTS_MODE") or "off",
         poll_seconds=float(variables.get("PRESSPLAY_POLL_SECONDS") or POLL_SECONDS),
+        poll_seconds_each=float(variables.get("PRESSPLAY_POLL_SECONDS_EACH") or POLL_SECONDS_EACH),
         retention_days=int(variables.get("PRESSPLAY_RETENTION_DAYS") or RETENTION_DAYS),
         debug=variables.get("PRESSPLAY_DEBUG", "") == "true",
     )
