@@ -23,13 +23,15 @@ def main(words: list[str]) -> int:
     """Answer the exit code of pytest; none chosen is none failed."""
     LAST_FAILED.unlink(missing_ok=True)
     code = subprocess.run([*PYTEST, *words], check=False).returncode
+    if code == NONE_CHOSEN:
+        return 0
     failed = json.loads(LAST_FAILED.read_text()) if code == FAILED_TESTS and LAST_FAILED.exists() else {}
     if 0 < len(failed) <= FEW:
         print(f"\n{len(failed)} failed beside others: once more, by themselves", flush=True)
         code = subprocess.run([*PYTEST, "-v", *sorted(failed)], check=False).returncode
         if code == 0:
             print("\nFLAKY, to be mended; passed the second time:", *sorted(failed), sep="\n  ", flush=True)
-    return 0 if code == NONE_CHOSEN else code
+    return code
 
 
 if __name__ == "__main__":

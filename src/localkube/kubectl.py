@@ -25,6 +25,7 @@ UNREACHABLE = (
     "connection reset by peer",
     "TLS handshake timeout",
     "unexpected EOF",
+    ": EOF",
     "http2: client connection lost",
     "etcdserver: leader changed",
     "etcdserver: request timed out",

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from localdemo import platform as installed
 from localkube.paths import state_dir
 from localkube.providers.kind import KindCluster
 from localkube.state import ClusterRecord
@@ -28,7 +29,8 @@ SYSTEM = ("kube-system", "argo", "argo-events", "local-path-storage")
 
 @pytest.fixture(autouse=True, scope="module")
 def tidy(cluster: ClusterRecord) -> Iterator[None]:
-    """No second cluster afterwards."""
+    """No second cluster afterwards; the product goes before: what it runs would be started anew with the cluster."""
+    installed.uninstall(cluster)
     remove(OUTSIDE)
     yield
     remove(SECOND)

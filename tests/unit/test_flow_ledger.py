@@ -135,6 +135,23 @@ def test_a_flow_that_is_retried_is_live_again_and_tells_its_next_end(
     flows.ended(first, End("pr-flow-1", "Succeeded"))
     [end] = Ends(ledger).latest(REPOSITORY[1], "pr:7")
     assert (end.end.phase, end.end.why) == ("Succeeded", ())
+    # Who read that it failed is told.
+    assert Ends(ledger).untold() == [(*REPOSITORY, "pr:7")]
+
+
+def test_a_flow_that_another_generation_has_followed_is_not_retried(flows: Flows, inbox: Inbox) -> None:
+    first = inbox.event(starts("comment-flow", again=True))
+    assert first is not None
+    flows.made(first)
+    inbox.event(starts("comment-flow", again=True))
+    second = flows.ended(first)
+    assert second is not None
+    flows.made(second.identity)
+    flows.ended(second.identity)
+    other = flows.retried(first)
+    assert other is not None
+    assert other.identity == second.identity
+    assert flows.listed("made") == []
 
 
 def test_a_flow_is_not_retried_beside_one_that_took_its_place(flows: Flows, inbox: Inbox) -> None:

@@ -406,12 +406,16 @@ def test_a_subject_that_is_no_label_is_told_by_its_digest(subject: str) -> None:
     assert label_of(subject) != label_of(subject + "x")
 
 
-def earlier(name: str, phase: str, created: str, *, step: str = "qa", admitted: str = "True") -> NodeRun:
+def earlier(
+    name: str, phase: str, created: str, *, step: str = "qa", admitted: str = "True", head: str = HEAD, reason: str = ""
+) -> NodeRun:
     meta = {"name": name, "annotations": {names.STEP: step}, "creationTimestamp": created}
-    conditions = [{"type": "Admitted", "status": admitted, "reason": "Admitted"}]
-    return read_run(
-        {"kind": "CodeRun", "metadata": meta, "spec": {}, "status": {"phase": phase, "conditions": conditions}}
-    )
+    conditions = [
+        {"type": "Admitted", "status": admitted, "reason": "Admitted"},
+        {"type": "Finished", "status": "True", "reason": reason},
+    ]
+    status = {"phase": phase, "conditions": conditions}
+    return read_run({"kind": "CodeRun", "metadata": meta, "spec": {"head": head}, "status": status})
 
 
 def test_the_next_run_of_a_step_goes_on_with_the_last_one_that_came_to_nothing() -> None:
@@ -435,6 +439,12 @@ def test_nothing_goes_on_with_a_run_that_is_done_or_at_work(phase: str) -> None:
     node = a_node(ALL_OF_A_RUN, step="qa")
     runs = [earlier("first", "Failed", "2026-05-01T11:00:00Z"), earlier("last", phase, "2026-05-01T11:30:00Z")]
     assert earlier_of(node, runs) is None
+
+
+@pytest.mark.parametrize(("head", "reason"), [("f" * 40, ""), ("", ""), (HEAD, "PushRejected")])
+def test_nothing_goes_on_with_work_for_a_commit_that_was_left(head: str, reason: str) -> None:
+    left = earlier("last", "Failed", "2026-05-01T11:30:00Z", head=head, reason=reason)
+    assert earlier_of(a_node(ALL_OF_A_RUN, step="qa"), [left]) is None
 
 
 def test_the_tries_of_a_step_are_of_one_step() -> None:

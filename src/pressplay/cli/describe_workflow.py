@@ -166,7 +166,7 @@ def _ending(workflow: Workflow, steps: Sequence[Step]) -> list[str]:
     # The last: one that failed before it may have been tried again, with success.
     broken = next((step for step in reversed(steps) if step.phase in ("Failed", "Error")), None)
     if broken is not None:
-        lines.append(f"  step {broken.name}: {one_line(broken.message) or broken.phase}")
+        lines.append(f"  step {one_line(broken.name)}: {one_line(broken.message) or broken.phase}")
         if broken.outputs.get("run"):
             lines.append(f"  `pressplay why {broken.outputs['run']}` tells more")
     elif status.get("message") and phase(workflow) != "Succeeded":

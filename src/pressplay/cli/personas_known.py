@@ -49,7 +49,11 @@ def of_cluster(access: Access) -> Personas:
             raise
         problem = "this user may not execute commands in the gateway's pod, which has the personas"
         raise Problem(problem, "`--folder agents` lists those of a checkout; ours are in docs/reference") from None
-    return Personas({one.name: one for one in _LIST.validate_json(told)})
+    try:
+        return Personas({one.name: one for one in _LIST.validate_json(told)})
+    except ValueError:
+        problem = "the gateway's personas are of another version than this command line"
+        raise Problem(problem, "upgrade the older of the two") from None
 
 
 def of_cluster_or_release(reach: Callable[[], Access], say: Callable[[str], None]) -> Personas:

@@ -35,6 +35,10 @@ def retry_workflow(access: Access, workflow: Workflow, node: str | None, output:
         Problem: it cannot be, or nobody does it.
     """
     _check(workflow)
+    stopped = (workflow["metadata"].get("annotations") or {}).get(names.STOPPED)
+    if stopped and node is None:
+        # What was resumed by hand has no outputs, and would have it stopped again.
+        raise Problem(f"{_name(workflow)}: {one_line(str(stopped))}", f"`{_submit(workflow)}` begins it anew")
     every = restartable(workflows.nodes(workflow))
     chosen = [_named(workflow, every, node)] if node is not None else _failed(workflow, every)
     selector = selector_of(chosen, every)
@@ -129,11 +133,11 @@ def _submit(workflow: Workflow) -> str:
 
 
 def _steps(nodes: Sequence[Node]) -> str:
-    return ", ".join(dict.fromkeys(node.name for node in nodes))
+    return one_line(", ".join(dict.fromkeys(node.name for node in nodes)))
 
 
 def _wholes(nodes: Sequence[Node]) -> str:
-    return ", ".join(node.step for node in nodes)
+    return one_line(", ".join(node.step for node in nodes))
 
 
 def _end(workflow: Workflow) -> str:

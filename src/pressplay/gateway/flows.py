@@ -134,8 +134,8 @@ class FlowRoutes:
         elif told.state == "retried":
             other = await asyncio.to_thread(self.flows.retried, identity)
             if other is not None:
-                at_work = f"another {other.flow} of {other.subject} is at work"
-                raise Rejected(Reason.INVALID_RUN, f"{at_work}, begun after this one ended; let that one go on")
+                newer = f"another {other.flow} of {other.subject} has begun since this one ended"
+                raise Rejected(Reason.INVALID_RUN, f"{newer}; let that one go on, or retry that one")
         else:
             await asyncio.to_thread(self.flows.ended, identity, self._end(told.end))
         return Response(status_code=204)

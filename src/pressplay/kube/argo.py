@@ -313,9 +313,9 @@ class ArgoServer:
 
     async def close(self) -> None:
         """Give the connections back."""
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        closing, self._http = self._http, None
+        if closing is not None:
+            await closing.aclose()
 
     async def _set(self, workflow: Workflow, node: str, told: Mapping[str, str]) -> httpx.Response:
         return await self._put(workflow.namespace, workflow.name, "set", {"nodeFieldSelector": f"id={node}", **told})

@@ -74,8 +74,9 @@ class Ends:
 
 
 def keep(connection: Connection, now: float, identity: int, end: End) -> None:
-    """Keep how a flow ended, in the words of its Workflow; what was kept first stays."""
-    where = (tables.flows.c.id == identity) & tables.flows.c.phase.is_(None)
+    """Keep how a flow ended, in the words of its Workflow; what was kept first stays, unless it went on since."""
+    went_on = tables.flows.c.phase.is_(None) | (tables.flows.c.state != "ended")
+    where = (tables.flows.c.id == identity) & went_on
     row = connection.execute(select(tables.flows).where(where)).first()
     if row is None:
         return

@@ -223,7 +223,10 @@ class Flows:
             return _row(connection.execute(_latest(row["key"])).one())
 
     def retried(self, identity: int) -> FlowRow | None:
-        """A flow that has ended goes on; answers the one that is at work in its place, where it may not."""
+        """A flow that has ended goes on; answers the one that has taken its place since, where it may not.
+
+        How it ended stays until it ends again: who was told that it failed is told how it goes well.
+        """
         flows = tables.flows
         with self._ledger.transaction() as connection:
             row = connection.execute(select(flows).where(flows.c.id == identity)).first()
@@ -232,11 +235,10 @@ class Flows:
             same = (flows.c.repository_id == row.repository_id) & (flows.c.subject == row.subject)
             same &= (flows.c.flow == row.flow) & (flows.c.state != "ended")
             other = connection.execute(select(flows).where(same).limit(1)).first()
-            if other is not None:
-                return _row(other)
-            # How it ended is told anew; its Workflow's name stays.
-            anew = {name: None for name in ends.COLUMNS if name != "workflow"}
-            connection.execute(update(flows).where(flows.c.id == identity).values(state="made", **anew))
+            latest = connection.execute(_latest(row.key)).one()
+            if other is not None or latest.id != row.id:
+                return _row(other if other is not None else latest)
+            connection.execute(update(flows).where(flows.c.id == identity).values(state="made", again=False))
         return None
 
     def wakes(self, most: int = 100) -> list[Wake]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 
 from pressplay.kube import argo
-from pressplay.kube.access import Access, objects
+from pressplay.kube.access import Access, Unreachable, objects
 from pressplay.kube.argo import ArgoServer, Workflow
 from pressplay.kube.retries import Wish, read_wish
 from pressplay.operator import gateway as gateways
@@ -43,12 +43,17 @@ async def grant(access: Access, server: ArgoServer, gateway: gateways.Gateway, w
     try:
         await _reopen(gateway, workflow)
         await server.retry(workflow.namespace, workflow.name, wish.selector)
-    except (gateways.NotReady, gateways.Refused, argo.Declined, argo.Unserved) as error:
-        if await _goes_on(access, workflow, wish):
+        # The sweep may have found it ended, as it was until now.
+        await _reopen(gateway, workflow)
+    except gateways.NotReady as error:
+        # A gateway that is started anew is no answer. The wish is for one end, so it is granted once.
+        if not await _goes_on(access, workflow, wish):
+            raise Unreachable(str(error)) from None
+    except (gateways.Refused, argo.Declined, argo.Unserved) as error:
+        if not await _goes_on(access, workflow, wish):
+            LOG.warning("%s/%s is not retried: %s", workflow.namespace, workflow.name, error)
+            await _annotate(access, workflow, {names.RETRY_REFUSED: str(error)[:LONGEST_WORDS]})
             return True
-        LOG.warning("%s/%s is not retried: %s", workflow.namespace, workflow.name, error)
-        await _annotate(access, workflow, {names.RETRY_REFUSED: str(error)[:LONGEST_WORDS]})
-        return True
     LOG.info("%s/%s goes on after its end: %s", workflow.namespace, workflow.name, wish)
     # What it was stopped for is over.
     await _annotate(access, workflow, {names.RETRY: None, names.STOPPED: None})

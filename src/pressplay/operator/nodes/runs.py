@@ -39,6 +39,7 @@ class NodeRun:
         step: of the Workflow, that it is the run of; None of runs that do not say it.
         created: when it was made.
         admitted: it began, so that there may be something to go on with.
+        head: the commit that it was to begin on; "" where none was named.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class NodeRun:
     step: str | None = None
     created: str = ""
     admitted: bool = False
+    head: str = ""
 
 
 def run_name(workflow: Workflow, node: SuspendedNode) -> str:
@@ -65,10 +67,15 @@ def run_name(workflow: Workflow, node: SuspendedNode) -> str:
 
 
 def earlier_of(node: SuspendedNode, runs: Iterable[NodeRun]) -> NodeRun | None:
-    """The last run of the same step, where it is to be gone on with: it began, and came to nothing."""
+    """The last run of the same step, where it is to be gone on with: it began on the same commit, and came to nothing.
+
+    Not where somebody had pushed meanwhile: its work is for a commit that is not the newest any more.
+    """
     same = [run for run in runs if run.step == node.step and run.kind == "CodeRun" and run.admitted]
     last = max(same, key=lambda run: (run.created, run.name), default=None)
-    return last if last is not None and last.ended in (Phase.FAILED, Phase.CANCELLED) else None
+    if last is None or last.ended not in (Phase.FAILED, Phase.CANCELLED) or last.reason == Reason.PUSH_REJECTED:
+        return None
+    return last if last.head == node.inputs.get("head", "") else None
 
 
 def build_run(
@@ -150,7 +157,7 @@ def read_run(body: Mapping[str, Any]) -> NodeRun:
         owner=next((each["uid"] for each in owners if each.get("controller")), ""),
         notice=str(admitted.get("message") or "") if admitted.get("status") == "True" else "",
         step=(meta.get("annotations") or {}).get(names.STEP), created=str(meta.get("creationTimestamp") or ""),
-        admitted=admitted.get("status") == "True",
+        admitted=admitted.get("status") == "True", head=str(spec.get("head") or ""),
     )  # fmt: skip
 
 
