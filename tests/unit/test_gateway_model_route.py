@@ -39,6 +39,7 @@ from pressplay.llm.config import SettingsSource
 from pressplay.protocol.control import Admission, AdmissionRequest
 from pressplay.resources.names import ATTEMPT, RUN_SERVICE_ACCOUNT
 from pressplay.resources.reasons import Reason
+from tests.e2e.support.waiting import until
 from tests.serving import served
 
 KEY, TOKEN, UID = "sk-the-vendors-key", "token-of-the-run", "uid-of-the-run"
@@ -164,7 +165,8 @@ def test_openai_s_sdk_works_with_a_base_url_and_the_run_s_token(tmp_path: Path) 
             )  # fmt: skip
             pieces = [piece.choices[0].delta.content or "" for piece in stream if piece.choices]
             assert "".join(pieces) == "Good day"
-        assert made.ledger.totals(UID)[0].calls == 2
+        # A stream is booked when it has ended here; its reader may see that earlier.
+        until("both calls to be booked", lambda: made.ledger.totals(UID)[0].calls == 2, seconds=SECONDS)
 
 
 @pytest.mark.parametrize(
