@@ -109,9 +109,9 @@ format: setup ## format the code, and mend what ruff can mend
 
 .PHONY: generate
 generate: setup ## write what is generated from the code: definitions, templates, references of the command line and the values
-	@$(BIN)/python tools/generate_crds.py crds charts/pressplay/files/crds
+	@$(BIN)/python tools/generate_manifests.py definitions crds charts/pressplay/files/crds
 	@$(BIN)/python tools/generate_workflows.py workflow_templates charts/pressplay/files/workflow-templates
-	@$(BIN)/python tools/generate_events.py workflow_templates/events charts/pressplay/files/events
+	@$(BIN)/python tools/generate_manifests.py events workflow_templates/events charts/pressplay/files/events
 	@$(BIN)/python tools/generate_cli_reference.py docs/reference/cli.md
 	@$(BIN)/python tools/generate_values_reference.py docs/reference/values.md
 	@$(BIN)/python tools/generate_reference.py docs/reference

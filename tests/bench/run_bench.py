@@ -32,6 +32,7 @@ from localkube import state, tools
 from localkube.kubectl import Kubectl
 from localkube.progress import Progress
 from localkube.providers.kind import KindCluster
+from localkube.state import ClusterRecord
 from pressplay.kube.access import Access, Unreachable, connect, objects
 from tests.bench.audit import audited, by_client
 
@@ -63,14 +64,10 @@ def main() -> int:
     told = arguments()
     record = state.require(told.name)
     kubectl = tools.kubectl(record)
-    with Progress() as progress:
-        images = platform.install(record, vendor.chosen({}), progress, {})
-    hub = StandIns(kubectl)
-    hub.repository(REPOSITORY, archive_of({"README.md": "bench\n"}))
-    hub.script("bench.yaml", SCRIPT)
+    workbench = installed(record)
     rows: list[Row] = []
     try:
-        for row in measure(told, kubectl, str(record.kubeconfig), images["workbench"]):
+        for row in measure(told, kubectl, str(record.kubeconfig), workbench):
             print(f"{row.what}: {row.measured}", file=sys.stderr)
             rows.append(row)
     finally:
@@ -79,6 +76,16 @@ def main() -> int:
             table.add_row(row.what, row.measured)
         Console(width=None if sys.stdout.isatty() else 150).print(table)
     return 0
+
+
+def installed(record: ClusterRecord) -> str:
+    """Have the product be there, with a repository and a script for runs; answers the workbench's image."""
+    with Progress() as progress:
+        images = platform.install(record, vendor.chosen({}), progress, {})
+    hub = StandIns(tools.kubectl(record))
+    hub.repository(REPOSITORY, archive_of({"README.md": "bench\n"}))
+    hub.script("bench.yaml", SCRIPT)
+    return images["workbench"]
 
 
 def arguments() -> argparse.Namespace:

@@ -17,17 +17,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from localdemo import platform, vendor
 from localdemo.objects import FLOWS
-from localdemo.standins import StandIns, archive_of
 from localkube import state, tools
 from localkube.kubectl import Kubectl
-from localkube.progress import Progress
 from localkube.providers.kind import KindCluster
 from pressplay.kube.access import Access, connect, objects
 from pressplay.workflows.runs import FLOW_ACCOUNT
 from tests.bench.audit import Write, audited, by_client
-from tests.bench.run_bench import REPOSITORY, SCRIPT, Row, all_ended, code_run, leads, place, until
+from tests.bench.run_bench import REPOSITORY, Row, all_ended, code_run, installed, leads, place, until
 
 WORKFLOWS = ("argoproj.io/v1alpha1", "workflows")
 ENDED = ("Succeeded", "Failed", "Error")
@@ -40,13 +37,9 @@ def main() -> int:
     told = arguments()
     record = state.require(told.name)
     kubectl = tools.kubectl(record)
-    with Progress() as progress:
-        images = platform.install(record, vendor.chosen({}), progress, {})
-    hub = StandIns(kubectl)
-    hub.repository(REPOSITORY, archive_of({"README.md": "bench\n"}))
-    hub.script("bench.yaml", SCRIPT)
+    workbench = installed(record)
     table = Table("what", "measured")
-    for row in measure(told, kubectl, str(record.kubeconfig), images["workbench"]):
+    for row in measure(told, kubectl, str(record.kubeconfig), workbench):
         table.add_row(row.what, row.measured)
     Console(width=None if sys.stdout.isatty() else 150).print(table)
     return 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from pressplay.cli.run import run
 from pressplay.cli.runs import Run
 from pressplay.cli.show import money, say, table
 from pressplay.personas.find import having
+from pressplay.personas.permissions import nearest
 from pressplay.personas.schema import Persona
 from pressplay.resources.base import USUAL_PERSONAS
 
@@ -67,8 +67,8 @@ def _none_like(known: Iterable[Persona], capability: str | None, tag: str | None
     }
     for what, (wanted, words) in there.items():
         if wanted is not None and wanted not in words:
-            near = get_close_matches(wanted, words, 1)
-            perhaps = f"; is it `{near[0]}`?" if near else "."
+            near = nearest(wanted, words)
+            perhaps = f"; is it `{near}`?" if near else "."
             yield f"no persona has the {what} `{wanted}`{perhaps} There are: {', '.join(sorted(words))}"
     if all(wanted is None or wanted in words for wanted, words in there.values()):
         yield f"no persona has the capability `{capability}` and the tag `{tag}`; `pressplay agents list` shows all"

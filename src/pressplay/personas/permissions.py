@@ -7,7 +7,7 @@ through.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Final, Literal
 
@@ -78,6 +78,6 @@ def problem(name: str, level: str) -> str | None:
     return f"no persona may have more than {most}: {why}" if rank(level) > rank(most) else None
 
 
-def nearest(name: str, known: Mapping[str, object]) -> str | None:
+def nearest(name: str, known: Iterable[str]) -> str | None:
     """Of known names the one that was perhaps meant."""
     return next(iter(get_close_matches(name, known, 1)), None)
