@@ -19,6 +19,7 @@ from pressplay.kube.argo import ArgoServer, Workflow, nodes_of, read_workflow
 from pressplay.kube.retries import Wish, restartable, selector_of
 from pressplay.operator.flows import workflow_name
 from pressplay.protocol.flows import DueFlow
+from pressplay.protocol.gates import GateAnswer
 from pressplay.resources import names
 from tests.apiserver.a_flow import (
     HEAD,
@@ -442,6 +443,10 @@ def test_what_failed_of_a_flow_goes_on_by_one_new_run_each_with_the_work_of_the_
     assert {each: len(runs) for each, runs in by_step.items()} == {
         each: 2 if each in broken else 1 for each in ("clippy", "other", "last")
     }
+    reported = here.nodes(name)[f"{name}.onExit"]
+    # What a gate said before the retry, and when it may be asked again, is no answer for after it.
+    took = datetime.fromisoformat(reported["finishedAt"]) - datetime.fromisoformat(reported["startedAt"])
+    assert took < timedelta(seconds=GateAnswer(verdict=None, message="").again / 2)
     for one in broken:
         first, second = sorted(by_step[one], key=lambda made: "continueFrom" in made["spec"])
         assert second["spec"]["continueFrom"] == first["metadata"]["name"]

@@ -79,9 +79,12 @@ def main() -> int:
 
 
 def installed(record: ClusterRecord) -> str:
-    """Have the product be there, with a repository and a script for runs; answers the workbench's image."""
+    """Have the product be there, with a repository and a script for runs; answers the workbench's image.
+
+    Without events: each run's pull request would start a flow of its own beside what is measured.
+    """
     with Progress() as progress:
-        images = platform.install(record, vendor.chosen({}), progress, {})
+        images = platform.install(record, vendor.chosen({}), progress, {"events": {"mode": "off"}})
     hub = StandIns(tools.kubectl(record))
     hub.repository(REPOSITORY, archive_of({"README.md": "bench\n"}))
     hub.script("bench.yaml", SCRIPT)

@@ -55,7 +55,8 @@ class Memory:
     """What is remembered of a Workflow between two looks: only when something was done last, so it may be lost.
 
     Attributes:
-        asked: by a node's id, the moment from which its gate may be asked again.
+        asked: by a node's id and start, the moment from which its gate may be asked again: one that is retried
+            keeps its id and is asked at once.
         woken: how often something came that gates may wait for.
         told: when a message was last shown.
         version: of the Workflow as a completed node left it, "?" where that is not known, "" where it was taken up.
@@ -65,7 +66,7 @@ class Memory:
     """
 
     uid: str
-    asked: dict[str, float] = field(default_factory=dict)
+    asked: dict[tuple[str, datetime], float] = field(default_factory=dict)
     woken: int = 0
     told: float = float("-inf")
     version: str = ""
@@ -247,7 +248,8 @@ class NodeWorker:
 
     async def _answer(self, workflow: Workflow, memory: Memory, node: SuspendedNode, ask: Ask) -> Action | None:
         """What follows for a gate; asks the gateway unless it was asked a moment ago and nothing has come since."""
-        wait = memory.asked.get(node.id, 0.0) - time.monotonic()
+        turn = (node.id, node.started)
+        wait = memory.asked.get(turn, 0.0) - time.monotonic()
         if wait > 0:
             return Wait(wait)
         woken = memory.woken
@@ -260,7 +262,7 @@ class NodeWorker:
         except ValueError:
             answer = GateAnswer(verdict=None, message="the gateway's answer cannot be read", again=UNAVAILABLE_WAIT)
         if memory.woken == woken:
-            memory.asked[node.id] = time.monotonic() + answer.again
+            memory.asked[turn] = time.monotonic() + answer.again
         return decide(Observed(workflow, node, None, answer, self.now()))
 
     async def _asked(self, workflow: Workflow, node: SuspendedNode, ask: Ask) -> GateAnswer:
