@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pressplay.personas.find import find
 from pressplay.personas.loader import Personas, load
 from pressplay.personas.schema import Persona
+from pressplay.planner.graph import find_circle
 from pressplay.planner.workstream_board import Board, Ran, State, board, next_up, wanted_generations
 from pressplay.planner.workstream_objects import build_run, build_workflow, run_name, set_name, unexpanded
 from pressplay.planner.workstreams import (
@@ -22,7 +23,6 @@ from pressplay.planner.workstreams import (
     Priority,
     Workstream,
     WorkstreamsWrong,
-    find_circle,
     ordered,
     plan,
     urgency,

@@ -7,8 +7,7 @@ nothing of clusters, nor of what has run already.
 from __future__ import annotations
 
 import difflib
-import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -20,6 +19,7 @@ from pressplay.personas import strict_yaml
 from pressplay.personas.find import find
 from pressplay.personas.loader import Personas
 from pressplay.personas.schema import Persona
+from pressplay.planner import graph
 from pressplay.resources.run import Branch, Repository
 
 MOST: Final = 100
@@ -250,36 +250,10 @@ def circles(read: Mapping[str, Workstream]) -> Iterator[Trouble]:
     """A circle of workstreams that wait for each other, told once, from its first name on."""
     files = {stream.name: file for file, stream in read.items()}
     after = {stream.name: stream.dependencies for stream in read.values()}
-    circle = find_circle(after)
+    circle = graph.find_circle(after)
     if circle:
         told = " → ".join((*circle, circle[0]))
         yield Trouble(files[circle[0]], f"dependencies: they go round: {told}", "take one of these dependencies out")
-
-
-def find_circle(after: Mapping[str, Collection[str]]) -> tuple[str, ...]:
-    """The names on a circle, each depending on the next one, from the smallest name on; empty where there is none."""
-    finished: set[str] = set()
-    for start in sorted(after):
-        trail: list[str] = []
-        # Of each name on the trail, which of its dependencies have not been looked at.
-        left: list[list[str]] = []
-        here: str | None = start if start not in finished else None
-        while here is not None or trail:
-            if here is None:
-                if not left[-1]:
-                    finished.add(trail.pop())
-                    left.pop()
-                    continue
-                here = left[-1].pop()
-            if here in trail:
-                circle = trail[trail.index(here) :]
-                first = circle.index(min(circle))
-                return tuple(circle[first:] + circle[:first])
-            if here not in finished:
-                trail.append(here)
-                left.append(sorted(after.get(here, ()), reverse=True))
-            here = None
-    return ()
 
 
 def ordered(streams: Iterable[Workstream]) -> list[Workstream]:
@@ -288,22 +262,8 @@ def ordered(streams: Iterable[Workstream]) -> list[Workstream]:
     They depend on nothing that is not there, and in no circle.
     """
     by_name = {stream.name: stream for stream in streams}
-    left = {name: len(set(stream.dependencies)) for name, stream in by_name.items()}
-    then: dict[str, list[str]] = {name: [] for name in by_name}
-    for name, stream in by_name.items():
-        for before in set(stream.dependencies):
-            then[before].append(name)
-    ready = [(urgency(by_name[name]), name) for name, count in left.items() if not count]
-    heapq.heapify(ready)
-    found = []
-    while ready:
-        _, name = heapq.heappop(ready)
-        found.append(by_name[name])
-        for following in then[name]:
-            left[following] -= 1
-            if not left[following]:
-                heapq.heappush(ready, (urgency(by_name[following]), following))
-    return found
+    after = {name: stream.dependencies for name, stream in by_name.items()}
+    return [by_name[name] for name in graph.ordered(after, lambda name: urgency(by_name[name]))]
 
 
 def task_of(stream: Workstream) -> str:

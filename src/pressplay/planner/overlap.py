@@ -1,0 +1,88 @@
+"""Whether two sets of paths, given in globs, may touch the same file. Pure.
+
+`*` and `?` stay within a folder, `**` crosses folders, wildcards without `/` mean such a name anywhere; all else is
+told from the root on, and a folder means all below it. In doubt they meet: two tasks that wait for each other lose
+time, two that change one file lose work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+DEEP = "**"
+WILD = ("*", "?", "[")
+
+
+def first_overlap(ours: Iterable[str], theirs: Iterable[str]) -> tuple[str, str] | None:
+    """The first two patterns that may match one path; None where none do."""
+    others = tuple(theirs)
+    return next(((one, other) for one in ours for other in others if meet(one, other)), None)
+
+
+@lru_cache(maxsize=65536)
+def meet(one: str, other: str) -> bool:
+    """Whether there may be a path that both patterns match."""
+    return _meet(_parts(one), _parts(other))
+
+
+def _parts(pattern: str) -> tuple[str, ...]:
+    parts = [part for part in pattern.split("/") if part]
+    anywhere = [DEEP] if "/" not in pattern and any(sign in pattern for sign in WILD) else []
+    below = [DEEP] if pattern.endswith("/") or (parts and _may_be_folder(parts[-1])) else []
+    return (*anywhere, *parts, *below)
+
+
+def _may_be_folder(name: str) -> bool:
+    """Whether people write a folder so: without an ending, and without wildcards."""
+    return "." not in name[1:] and not any(sign in name for sign in WILD)
+
+
+def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether two lists of folders and a name meet: `**` stands for any number of them."""
+    reached = {(0, 0)}
+    looked: set[tuple[int, int]] = set()
+    while reached:
+        here = reached.pop()
+        if here in looked:
+            continue
+        looked.add(here)
+        left, right = here
+        if left == len(one) and right == len(other):
+            return True
+        ahead = one[left] if left < len(one) else None
+        beside = other[right] if right < len(other) else None
+        if ahead == DEEP:
+            reached |= {(left + 1, right)} | ({(left, right + 1)} if beside is not None else set())
+        if beside == DEEP:
+            reached |= {(left, right + 1)} | ({(left + 1, right)} if ahead is not None else set())
+        if ahead is not None and beside is not None and DEEP not in (ahead, beside) and _may_equal(ahead, beside):
+            reached.add((left + 1, right + 1))
+    return False
+
+
+def _may_equal(one: str, other: str) -> bool:
+    """Whether two names within a folder may be the same: what is fixed at both ends must agree."""
+    begin_one, end_one = _fixed(one)
+    begin_other, end_other = _fixed(other)
+    if begin_one is None and begin_other is None:
+        return one == other
+    if begin_one is None:
+        return _fits(one, str(begin_other), end_other)
+    if begin_other is None:
+        return _fits(other, begin_one, end_one)
+    begins = begin_one.startswith(begin_other) or begin_other.startswith(begin_one)
+    return begins and (end_one.endswith(end_other) or end_other.endswith(end_one))
+
+
+def _fits(name: str, begin: str, end: str) -> bool:
+    return name.startswith(begin) and name.endswith(end) and len(name) >= len(begin) + len(end)
+
+
+def _fixed(name: str) -> tuple[str | None, str]:
+    """What stands before the first and after the last wildcard; None as the first where there is none."""
+    places = [place for place, sign in enumerate(name) if sign in WILD]
+    if not places:
+        return None, ""
+    last = max(places[-1], name.rfind("]"))
+    return name[: places[0]], name[last + 1 :]
