@@ -10,9 +10,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from localhub import git, render_code
-from localhub.context import REPO, Context, Record, listed
+from localhub.context import REPO, Context, Record, body_of, listed
 from localhub.problems import Problem, missing
 from localhub.pushes import Pushes
+from localhub.rules import closed_to
 
 RAW = ("application/vnd.github.raw", "application/vnd.github.raw+json", "application/vnd.github.v3.raw")
 OBJECT = ("application/vnd.github.object", "application/vnd.github.object+json", "application/vnd.github.v3.object")
@@ -33,6 +34,7 @@ class Code:
             Route(f"{REPO}/contents/{{path:path}}", self.contents),
             Route(f"{REPO}/commits", self.commits),
             Route(f"{REPO}/git/ref/{{ref:path}}", self.ref),
+            Route(f"{REPO}/git/refs/{{ref:path}}", self.move_ref, methods=["PATCH"]),
             Route(f"{REPO}/git/refs/{{ref:path}}", self.delete_ref, methods=["DELETE"]),
             Route(f"{REPO}/compare/{{span:path}}", self.compare),
         ]
@@ -89,6 +91,24 @@ class Code:
             raise missing()
         kind = await asyncio.to_thread(git.git, folder, "cat-file", "-t", sha)
         return JSONResponse(render_code.ref(self._state, found, name, sha, kind))
+
+    async def move_ref(self, request: Request) -> Response:
+        """A branch is set to another commit; only forwards, where nothing else is said, and only by whom rules let."""
+        found = self._context.allowed(request, "contents", "write")
+        name, folder = f"refs/{request.path_params['ref']}", self._context.folder(found)
+        told, login = await body_of(request), self._context.actor(request)
+        async with self._context.moving(found):
+            before = await asyncio.to_thread(git.refs, folder)
+            commit = git.resolve(folder, str(told.get("sha", "")))
+            if name not in before or commit is None:
+                raise Problem(422, "Reference does not exist" if name not in before else "Object does not exist")
+            if name.removeprefix("refs/heads/") in closed_to(found, login):
+                raise Problem(422, "Repository rule violations found\n\nChanges must be made through a pull request.")
+            if not told.get("force") and git.rewound(folder, before[name], commit):
+                raise Problem(422, "Update is not a fast forward")
+            await asyncio.to_thread(git.git, folder, "update-ref", name, commit, before[name])
+            await self._pushes.tell(found, login, before)
+        return JSONResponse(render_code.ref(self._state, found, name, commit, "commit"))
 
     async def delete_ref(self, request: Request) -> Response:
         """A branch or a tag goes."""

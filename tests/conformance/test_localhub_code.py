@@ -42,6 +42,23 @@ def test_commits_branches_refs_and_comparisons_answer_as_github_does(hub: Hub, t
     assert hub.call("DELETE", f"{HERE}/git/refs/heads/main").status_code == 422
 
 
+def test_a_branch_is_moved_forwards_and_not_past_the_rules(hub: Hub, tmp_path: Path) -> None:
+    hub.branch("work", tmp_path / "work")
+    before = hub.call("GET", f"{HERE}/git/ref/heads/main").json()["object"]["sha"]
+    ahead = hub.call("GET", f"{HERE}/git/ref/heads/work").json()["object"]["sha"]
+    moved = hub.call("PATCH", f"{HERE}/git/refs/heads/main", json={"sha": ahead})
+    check("patch", f"{REPO}/git/refs/{{ref}}", moved)
+    assert hub.call("GET", f"{HERE}/git/ref/heads/main").json()["object"]["sha"] == ahead
+    back = hub.call("PATCH", f"{HERE}/git/refs/heads/main", json={"sha": before})
+    assert (back.status_code, back.json()["message"]) == (422, "Update is not a fast forward")
+    assert hub.call("PATCH", f"{HERE}/git/refs/heads/main", json={"sha": before, "force": True}).status_code == 200
+    assert hub.call("PATCH", f"{HERE}/git/refs/heads/none", json={"sha": before}).status_code == 422
+    hub.make("/_hub/rulesets", {"repository": "acme/sums", "required_checks": []})
+    ruled = hub.call("PATCH", f"{HERE}/git/refs/heads/main", json={"sha": ahead})
+    assert ruled.status_code == 422
+    assert "Changes must be made through a pull request" in ruled.json()["message"]
+
+
 def test_what_has_not_changed_is_not_sent_again(hub: Hub) -> None:
     first = hub.call("GET", HERE)
     headers = {"if-none-match": first.headers["etag"], "authorization": f"Bearer {hub.token}"}

@@ -75,6 +75,7 @@ def answer_of(course: Course, path: str, inputs: Mapping[str, str]) -> tuple[str
         "wait-for-review": {"verdict": "approved", "head": inputs.get("head", "")},
         "approve": {"verdict": "approved", "actor": "ada"},
         "triage": {"verdict": "ours", "check": "11", "job": "12"},
+        "merge": {"verdict": "merged", "head": inputs.get("head", "")},
         "report": {"verdict": "told"},
     }  # fmt: skip
     told = course.answers.get(path, Answer())
@@ -280,6 +281,11 @@ PULL = {**SHOP, "pull-request": "7", "head": sha("pushed")}
 NOTHING = says(result="nothing-to-do")
 NO = says(verdict="fail")
 
+JUDGED = ("clippy-and-qa/clippy", "clippy-and-qa/qa", "security", "acceptance", "merge")
+ROUND_1 = tuple(f"round-1/{each}" for each in JUDGED[:-1])
+AFTER_QA = "round-1/after-clippy-and-qa/next-round"
+ROUND_2 = "round-1/after-acceptance/next-round"
+
 COURSES: tuple[Course, ...] = (
     Course(
         "QA begins on the commit that Clippy left", "pr-flow", PULL, ("clippy", "qa"),
@@ -380,6 +386,87 @@ COURSES: tuple[Course, ...] = (
         "QA that fails fails the flow, deep as it stands", "issue-flow", {**SHOP, "issue": "3"},
         ("implement", "examine/clippy-and-qa/clippy", "examine/clippy-and-qa/qa"), "Failed",
         {"examine/clippy-and-qa/qa": fails()},
+    ),
+    Course(
+        "a task is implemented, judged and merged", "task-flow", {**SHOP, "task": "add it"},
+        ("implement", *ROUND_1, "round-1/merge"),
+        begins={
+            ("implement", "github-app"): "rex", ("implement", "words"): "task", ("implement", "base"): "",
+            ("round-1/clippy-and-qa/clippy", "head"): sha("implement"),
+            ("round-1/security", "head"): sha("round-1/clippy-and-qa/qa"),
+            ("round-1/acceptance", "head"): sha("round-1/security"),
+            ("round-1/acceptance", "github-app"): "acceptance",
+            ("round-1/merge", "head"): sha("round-1/acceptance"), ("round-1/merge", "pull-request"): "7",
+        },
+    ),
+    Course(
+        "a task that asks for nothing ends", "task-flow", {**SHOP, "issue": "3"}, ("implement",),
+        answers={"implement": says(result="nothing-to-do", pull_request="")}, begins={("implement", "issue"): "3"},
+    ),
+    Course(
+        "what Acceptance objects to Rex mends, and everybody looks again", "task-flow", {**SHOP, "task": "add it"},
+        ("implement", *ROUND_1, "round-1/after-acceptance/mend", *(f"{ROUND_2}/{each}" for each in JUDGED)),
+        answers={"round-1/acceptance": NO},
+        begins={
+            ("round-1/after-acceptance/mend", "github-app"): "rex",
+            ("round-1/after-acceptance/mend", "head"): sha("round-1/acceptance"),
+            (f"{ROUND_2}/clippy-and-qa/clippy", "head"): sha("round-1/after-acceptance/mend"),
+        },
+    ),
+    Course(
+        "what QA and then Security object to Rex mends, as often as there are rounds", "task-flow",
+        {**SHOP, "task": "add it"},
+        (
+            "implement", "round-1/clippy-and-qa/clippy", "round-1/clippy-and-qa/qa",
+            "round-1/after-clippy-and-qa/mend",
+            f"{AFTER_QA}/clippy-and-qa/clippy", f"{AFTER_QA}/clippy-and-qa/qa", f"{AFTER_QA}/security",
+            f"{AFTER_QA}/after-security/mend",
+            *(f"{AFTER_QA}/after-security/next-round/{each}" for each in JUDGED),
+        ),
+        answers={"round-1/clippy-and-qa/qa": NO, f"{AFTER_QA}/security": NO},
+        begins={(f"{AFTER_QA}/after-security/mend", "head"): sha(f"{AFTER_QA}/security")},
+    ),
+    Course(
+        "after the last round a task ends as it is", "task-flow", {**SHOP, "task": "add it", "rounds": "1"},
+        ("implement", "round-1/clippy-and-qa/clippy", "round-1/clippy-and-qa/qa"),
+        answers={"round-1/clippy-and-qa/qa": NO},
+    ),
+    Course(
+        "a commit that was left before its merge is looked at as it stands now", "task-flow",
+        {**SHOP, "task": "add it"},
+        ("implement", *ROUND_1, "round-1/merge", *(f"round-1/again-on-new-commit/{each}" for each in JUDGED)),
+        answers={"round-1/merge": says(verdict="stale")},
+        begins={("round-1/again-on-new-commit/clippy-and-qa/clippy", "head"): ""},
+    ),
+    Course(
+        "a check that fails for good is triaged, mended by Triage, and all is looked at again", "task-flow",
+        {**SHOP, "task": "add it"},
+        ("implement", *ROUND_1, "round-1/merge", "round-1/triage", "round-1/after-checks/mend",
+         *(f"round-1/after-checks/next-round/{each}" for each in JUDGED)),
+        answers={"round-1/merge": says(verdict="failed")},
+        begins={("round-1/after-checks/mend", "github-app"): "triage"},
+    ),
+    Course(
+        "a check that was flaky costs another look and no mending", "task-flow", {**SHOP, "task": "add it"},
+        ("implement", *ROUND_1, "round-1/merge", "round-1/triage",
+         *(f"round-1/again-after-triage/{each}" for each in JUDGED)),
+        answers={"round-1/merge": says(verdict="failed"), "round-1/triage": says(verdict="flaky")},
+    ),
+    Course(
+        "what was broken before us is left to people", "task-flow", {**SHOP, "task": "add it"},
+        ("implement", *ROUND_1, "round-1/merge", "round-1/triage"),
+        answers={"round-1/merge": says(verdict="failed"), "round-1/triage": says(verdict="pre-existing")},
+    ),
+    Course(
+        "what a person asks for before the merge Comment mends", "task-flow", {**SHOP, "task": "add it"},
+        ("implement", *ROUND_1, "round-1/merge", "round-1/after-review/mend",
+         *(f"round-1/after-review/next-round/{each}" for each in JUDGED)),
+        answers={"round-1/merge": says(verdict="changes-requested")},
+        begins={("round-1/after-review/mend", "github-app"): "comment"},
+    ),
+    Course(
+        "a conflict ends a task as it is", "task-flow", {**SHOP, "task": "add it"},
+        ("implement", *ROUND_1, "round-1/merge"), answers={"round-1/merge": says(verdict="conflict")},
     ),
     Course(
         "what is ours is mended, and its checks are waited for",

@@ -373,6 +373,23 @@ def test_what_a_flow_without_clippy_and_qa_pushes_has_a_flow_of_its_own(
     assert (inbox.event(ours("pr-flow", NEW, "work")) is None) is owns
 
 
+@pytest.mark.parametrize(("flow", "begins"), [("task-flow", False), ("pr-flow", True)])
+def test_a_check_that_fails_is_the_affair_of_the_flow_that_takes_its_pull_request_to_the_merge(
+    flows: Flows, inbox: Inbox, ledger: Ledger, flow: str, *, begins: bool
+) -> None:
+    mine = flows.submitted(REPOSITORY, Submitted("u-1", "mine", flow, "workflow:mine"))
+    with ledger.transaction() as connection:
+        row = {"run": "u-1", "flow": mine.identity, "repository_id": 5, "branch": "work"}
+        connection.execute(insert(tables.flow_runs).values(row))
+    wanted = Wanted("ci-flow", "5:pr:7:ci-flow:a", "pr:7", OLD, by_person=False, branch="work")
+    failed = Settled("start", "a check failed", REPOSITORY, "ci", wanted)
+    assert (inbox.event(failed) is not None) is begins
+    assert [wake.subject for wake in flows.wakes()] == ([] if begins else ["workflow:mine"])
+    flows.ended(mine.identity)
+    # When it has ended nobody else would look.
+    assert begins or inbox.event(failed) is not None
+
+
 def an_end(phase: Any = "Failed", *why: str) -> End:
     return End("pr-flow-0a", phase, why)
 

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pressplay.gateway.answers import Rejected, answer, read
+from pressplay.gateway.merging import Asked, Merger, People
 from pressplay.gateway.signer.client import Signer, SignerRefused
 from pressplay.gateway.triage import Triage
 from pressplay.github import checks, reviews
@@ -30,6 +31,7 @@ from pressplay.ledger.gates import GateLog, Stood
 from pressplay.ledger.store import Ledger
 from pressplay.ledger.subjects import Subjects
 from pressplay.ledger.taints import Successor, Taints
+from pressplay.policy.cluster import ClusterPolicy
 from pressplay.policy.flows import Ours
 from pressplay.policy.gates import Judgement, Verdict, held_back, judge_approval, judge_checks, judge_reviews
 from pressplay.policy.redaction import Redactor
@@ -54,6 +56,7 @@ ACCESS: Final[Mapping[Gate, dict[str, Access]]] = {
     "reviews": _READS,
     "approval": _READS,
     "triage": {**_READS, "checks": "write", "statuses": "read", "actions": "write"},
+    "merge": {**_READS, "checks": "read", "statuses": "read", "contents": "write", "pull_requests": "write"},
 }
 
 
@@ -89,6 +92,7 @@ class GateRoutes:
     taints: Taints
     approvals: Approvals
     triage: Triage
+    merger: Merger
     now: Callable[[], float] = time.time
 
     @classmethod
@@ -99,11 +103,13 @@ class GateRoutes:
         signer: Signer,
         github: Callable[[object], GitHub],
         redactor: Redactor,
+        policy: ClusterPolicy,
     ) -> GateRoutes:
         """The routes, with what they keep in this ledger."""
         log = GateLog(ledger)
-        triage = Triage(log, redactor, signer.ours)
-        return cls(authenticate, signer, github, log, Subjects(ledger), Taints(ledger), Approvals(ledger), triage)
+        triage, merger = Triage(log, redactor, signer.ours), Merger(ledger, policy.merge)
+        about = Subjects(ledger), Taints(ledger), Approvals(ledger)
+        return cls(authenticate, signer, github, log, *about, triage, merger)
 
     def routes(self) -> list[Route]:
         """One a gate."""
@@ -131,7 +137,9 @@ class GateRoutes:
     async def _told(
         self, gate: Gate, inputs: Inputs, asked: GateAsked, github: GitHub, repository_id: int
     ) -> GateAnswer:
-        if gate == "triage":
+        if gate == "merge":
+            told = await self._merge(inputs, asked, github, repository_id)
+        elif gate == "triage":
             unasked = await self._not_run_again(inputs, github, repository_id)
             triaged = await self.triage.look(
                 github, inputs.repository, repository_id, inputs.number or None, inputs.head, unasked
@@ -154,17 +162,29 @@ class GateRoutes:
         await asyncio.to_thread(self.log.keep, repository_id, inputs.subject, stood, by)
         return told
 
+    async def _merge(
+        self, inputs: Inputs, asked: GateAsked, github: GitHub, repository_id: int
+    ) -> GateAnswer:  # fmt: skip
+        pull, ours = await reviews.pull(github, inputs.repository, inputs.number), await self.signer.ours()
+        said = await self._said(inputs, github, repository_id)
+        may_write, makers = await _people(github, inputs, pull, said)
+        asking = await asyncio.to_thread(self.subjects.requesters, repository_id, inputs.subject)
+        about = Asked(inputs.repository, repository_id, pull, inputs.head)
+        people = People(said, may_write, makers | asking, ours)
+        done = await self.merger.look(
+            github, about, people, lambda: self._clean_checks(inputs, asked, github, pull, repository_id)
+        )
+        verdict = done.judgement.verdict
+        outputs = {"verdict": verdict.value, "head": done.commit or inputs.head} if verdict is not None else {}
+        return GateAnswer(verdict=verdict, message=done.judgement.message, outputs=outputs, again=AGAIN)
+
     async def _judge(
         self, gate: Gate, inputs: Inputs, asked: GateAsked, github: GitHub, repository_id: int
     ) -> Judgement:
         pull = await reviews.pull(github, inputs.repository, inputs.number)
         ours = await self.signer.ours()
         if gate == "checks":
-            passed = await self._checks(inputs, asked, github, pull, ours)
-            taint = await self._taint(inputs, pull, repository_id) if passed.verdict is Verdict.PASSED else ""
-            if not taint:
-                return passed
-            return held_back(passed, taint, await self._approval(inputs, github, pull, repository_id))
+            return await self._clean_checks(inputs, asked, github, pull, repository_id)
         if gate == "approval":
             return await self._approval(inputs, github, pull, repository_id)
         said = await reviews.reviews(github, inputs.repository, inputs.number)
@@ -174,14 +194,25 @@ class GateRoutes:
             inputs.head, pull, said, may_write, makers, ours, needed=needed, since=asked.since
         )  # fmt: skip
 
+    async def _clean_checks(
+        self, inputs: Inputs, asked: GateAsked, github: GitHub, pull: Pull, repository_id: int
+    ) -> Judgement:
+        """How checks stand; a person answers for a commit that they pass where strangers' words have reached it."""
+        passed = await self._checks(inputs, asked, github, pull, await self.signer.ours())
+        taint = await self._taint(inputs, pull, repository_id) if passed.verdict is Verdict.PASSED else ""
+        return held_back(passed, taint, await self._approval(inputs, github, pull, repository_id)) if taint else passed
+
+    async def _said(self, inputs: Inputs, github: GitHub, repository_id: int) -> list[Review]:
+        """What people said of a pull request's commits, by reviews or by `/pressplay approve`."""
+        said = await reviews.reviews(github, inputs.repository, inputs.number)
+        told = await asyncio.to_thread(self.approvals.of, repository_id, inputs.subject)
+        return said + [Review(0, each.actor, reviews.PERSON, "APPROVED", each.head, each.time) for each in told]
+
     async def _approval(self, inputs: Inputs, github: GitHub, pull: Pull, repository_id: int) -> Judgement:
-        """How a person's word for a commit stands, given by a review or by `/pressplay approve`."""
-        subject = f"pr:{pull.number}"
-        said = await reviews.reviews(github, inputs.repository, pull.number)
-        told = await asyncio.to_thread(self.approvals.of, repository_id, subject)
-        said += [Review(0, each.actor, reviews.PERSON, "APPROVED", each.head, each.time) for each in told]
+        """How a person's word for a commit stands."""
+        said = await self._said(inputs, github, repository_id)
         may_write, makers = await _people(github, inputs, pull, said)
-        asking = await asyncio.to_thread(self.subjects.requesters, repository_id, subject)
+        asking = await asyncio.to_thread(self.subjects.requesters, repository_id, inputs.subject)
         return judge_approval(inputs.head, pull, said, may_write, makers, asking, await self.signer.ours())
 
     async def _taint(self, inputs: Inputs, pull: Pull | None, repository_id: int) -> str:
@@ -229,8 +260,8 @@ def inputs_of(gate: Gate, given: Mapping[str, str]) -> Inputs:
         Rejected: one is missing or not of its form; names it.
     """
     needed = {"repository"} | ({"pull-request"} if gate != "triage" else set())
-    if gate == "approval":
-        # A person answers for a commit, so it is named.
+    if gate in ("approval", "merge"):
+        # A person answers for a commit, and one commit is merged, so it is named.
         needed.add("head")
     if gate == "triage" and not given.get("pull-request"):
         needed.add("branch")

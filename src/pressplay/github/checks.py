@@ -17,6 +17,8 @@ from pressplay.github.errors import NotFound, Refused
 # GitHub's own runner of workflows: the id of its check run is the id of the job that it stands for.
 ACTIONS = "github-actions"
 LOG_TAIL = 64 * 1024
+# Of merges, as rules and the call that merges name them.
+METHODS: tuple[str, ...] = ("merge", "squash", "rebase")
 _BOT = re.compile(r"[A-Za-z0-9-]{1,80}\[bot\]")
 
 
@@ -75,10 +77,16 @@ class Demands:
 
     Attributes:
         approvals: how many reviews must approve.
+        methods: of merges that the rules allow: merge, squash, rebase.
+        up_to_date: whether a commit must have all of the branch in it.
+        queued: whether merges go through a merge queue.
     """
 
     checks: tuple[Required, ...] = ()
     approvals: int = 0
+    methods: tuple[str, ...] = METHODS
+    up_to_date: bool = False
+    queued: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,15 +139,22 @@ async def _app_of(github: GitHub, login: str) -> int | None:
 async def demands(github: GitHub, repository: str, branch: str) -> Demands:
     """What a branch demands: by all rulesets that hold for it, and by its protection of the older kind."""
     checks: dict[Required, None] = {}
-    approvals = 0
+    approvals, methods, up_to_date, queued = 0, METHODS, False, False
     name = quote(branch, safe="")
     for rule in await github.every(f"/repos/{repository}/rules/branches/{name}", {}):
         parameters = rule.get("parameters") or {}
         if rule.get("type") == "required_status_checks":
             for each in parameters.get("required_status_checks") or []:
                 checks[Required(str(each["context"]), each.get("integration_id"))] = None
+            up_to_date = up_to_date or bool(parameters.get("strict_required_status_checks_policy"))
         elif rule.get("type") == "pull_request":
             approvals = max(approvals, int(parameters.get("required_approving_review_count") or 0))
+            allowed = parameters.get("allowed_merge_methods") or METHODS
+            methods = tuple(each for each in methods if each in allowed)
+        elif rule.get("type") == "required_linear_history":
+            methods = tuple(each for each in methods if each != "merge")
+        elif rule.get("type") == "merge_queue":
+            queued = True
     told: Mapping[str, Any] = (await github.read(f"/repos/{repository}/branches/{name}")).get("protection") or {}
     protected: Mapping[str, Any] = told.get("required_status_checks") or {}
     known = [Required(str(each["context"]), _app_id(each.get("app_id"))) for each in protected.get("checks") or []]
@@ -147,7 +162,7 @@ async def demands(github: GitHub, repository: str, branch: str) -> Demands:
     # The same checks as names alone, from servers that tell no Apps.
     known += [Required(str(each)) for each in protected.get("contexts") or [] if each not in named]
     checks.update(dict.fromkeys(known))
-    return Demands(tuple(checks), approvals)
+    return Demands(tuple(checks), approvals, methods, up_to_date or bool(protected.get("strict")), queued)
 
 
 def _app_id(told: object) -> int | None:

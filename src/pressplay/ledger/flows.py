@@ -23,8 +23,11 @@ MOST_WITHOUT_A_PERSON: Final = 12
 DAY: Final = 86_400.0
 # Who wants a flow that a person submitted. It is no login: whoever may submit Workflows has none here.
 BY_HAND: Final = "by hand"
+# It takes a pull request to its merge, and triages its checks itself, as the other does for all others.
+TO_MERGE: Final = "task-flow"
+CHECKS: Final = "ci-flow"
 # Flows that look after all of a pull request, what their own runs push included.
-WHOLE: Final = ("pr-flow", "issue-flow")
+WHOLE: Final = ("pr-flow", "issue-flow", TO_MERGE)
 # Flows in which Clippy and QA look at what runs push; on what others push they look in a flow of its own.
 EXAMINING: Final = (*WHOLE, "comment-flow", "ci-flow", "security-flow")
 State = Literal["wanted", "made", "stopping", "ended"]
@@ -282,8 +285,10 @@ def want(
         wake(connection, now, repository[1], wanted.subject, "it has begun already")
         return None
     owner = _owner(connection, repository[1], wanted) if wanted.yields else None
+    if owner is None and wanted.flow == CHECKS and wanted.branch:
+        owner = owner_of_branch(connection, repository[1], wanted.branch, (TO_MERGE,))
     if owner is not None:
-        wake(connection, now, repository[1], owner, "one of its own runs did something")
+        wake(connection, now, repository[1], owner, "it looks after that itself")
         return None
     connection.execute(
         insert(tables.flows).values(
@@ -323,12 +328,18 @@ def _exhausted(connection: Connection, now: float, repository_id: int, subject: 
     return int(connection.execute(since).scalar_one()) >= MOST_WITHOUT_A_PERSON
 
 
-def owner_of_branch(connection: Connection, repository_id: int, branch: str) -> str | None:
-    """The subject of the live flow of which a run works on a branch; None where there is none."""
+def owner_of_branch(
+    connection: Connection, repository_id: int, branch: str, among: Sequence[str] = EXAMINING
+) -> str | None:
+    """The subject of the live flow of which a run works on a branch; None where there is none.
+
+    Args:
+        among: names of flows that are looked for.
+    """
     flows, runs = tables.flows, tables.flow_runs
     wanted = select(flows.c.subject).join(runs, runs.c.flow == flows.c.id)
     wanted = wanted.where(runs.c.repository_id == repository_id, runs.c.branch == branch)
-    wanted = wanted.where(flows.c.state.in_(LIVE), flows.c.flow.in_(EXAMINING))
+    wanted = wanted.where(flows.c.state.in_(LIVE), flows.c.flow.in_(among))
     subject: str | None = connection.execute(wanted.limit(1)).scalar()
     return subject
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pressplay.policy.merge import MergeFloor
 from pressplay.protocol.run import Refusal
 from pressplay.resources.reasons import Reason
 from pressplay.resources.run import Budget, RunSpec
@@ -54,9 +55,14 @@ class Tenant(_Strict):
 
 
 class ClusterPolicy(_Strict):
-    """The first tenant that a namespace matches holds; a namespace that matches none may start nothing."""
+    """The first tenant that a namespace matches holds; a namespace that matches none may start nothing.
+
+    Attributes:
+        merge: what every merge needs, whatever a project says.
+    """
 
     tenants: tuple[Tenant, ...] = (Tenant(),)
+    merge: MergeFloor = Field(default_factory=MergeFloor)
 
     def tenant(self, namespace: str) -> Tenant | None:
         """What holds for a namespace."""

@@ -33,6 +33,9 @@ class Verdict(StrEnum):
     REJECTED = "rejected"
     STALE = "stale"
     CLOSED = "closed"
+    MERGED = "merged"
+    CONFLICT = "conflict"
+    BEHIND = "behind"
 
 
 @dataclass(frozen=True)
@@ -187,6 +190,16 @@ def judge_reviews(
     lacking = max(1, needed) - len(approved)
     told = f"{lacking} more approving review of this commit is needed, by a person who may write and did not make it"
     return Judgement(None, told)
+
+
+def objection(pull: Pull, reviews: Iterable[Review], may_write: frozenset[str], ours: Ours) -> str:
+    """Who may write and asks for changes, of whatever commit, in words; "" where nobody does.
+
+    Whoever made the commit may object to it, too.
+    """
+    latest = decisions(each for each in reviews if may_say(each, pull, may_write, frozenset(), ours))
+    against = sorted(login for login, each in latest.items() if each.state == "CHANGES_REQUESTED")
+    return f"{', '.join(against)} asks for changes and has not approved or dismissed that since" if against else ""
 
 
 def judge_approval(

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from pressplay.policy.formatters import fixers
+from pressplay.policy.merge import MergeSettings
 from pressplay.protocol.run import Fixer, McpServer
 
 FILE: Final = ".pressplay/requirements.yaml"
@@ -50,10 +51,12 @@ class ProjectSettings(_Strict):
     Attributes:
         mcp: tool servers by name.
         format: commands that format and fix, by language; they take the place of the usual ones.
+        merge: what its merges need.
     """
 
     mcp: dict[ServerName, ServerSettings] = Field(default_factory=dict, max_length=MOST_SERVERS)
     format: dict[ServerName, tuple[Command, ...]] = Field(default_factory=dict, max_length=MOST_FORMATS)
+    merge: MergeSettings = Field(default_factory=MergeSettings)
 
     def fixers(self) -> tuple[Fixer, ...]:
         """What formats and fixes, as a runner is told of it."""

@@ -2,9 +2,10 @@
 
 | route | what |
 | --- | --- |
-| POST /control/gates/checks, /reviews, /approval, /triage | `GateAsked` → `GateAnswer`, evaluated at this moment |
+| POST /control/gates/checks, /reviews, /approval, /triage, /merge | `GateAsked` → `GateAnswer`, as it is now |
 
 Nothing is remembered between two questions but what was done: each answer is derived anew from GitHub and the ledger.
+That of `merge` merges where everything is as it must be.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pydantic import Field
 from pressplay.protocol.base import Message
 
 GATES: Final = "/control/gates"
-Gate = Literal["checks", "reviews", "approval", "triage"]
+Gate = Literal["checks", "reviews", "approval", "triage", "merge"]
 
 # By the name of a suspended node's operation.
 OF_OPERATION: Final[Mapping[str, Gate]] = {
@@ -25,6 +26,7 @@ OF_OPERATION: Final[Mapping[str, Gate]] = {
     "wait-for-review": "reviews",
     "approve": "approval",
     "triage": "triage",
+    "merge": "merge",
 }
 
 

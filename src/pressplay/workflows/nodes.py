@@ -110,6 +110,16 @@ TRIAGE: Final = Node(
     },
     parts.TRIAGE_SECONDS,
 )
+MERGE: Final = Node(
+    "merge",
+    "Merges a commit when verdicts, checks and people's approvals allow it; each is looked at anew.",
+    {"repository": _REPOSITORY, "pull-request": _NUMBER, "head": "the commit that is merged, and no other"},
+    {
+        "verdict": "merged, failed, changes-requested, conflict, behind, stale, closed or timed-out",
+        "head": "the commit with which the base has it; the one that was judged where it is not merged",
+    },
+    parts.MERGE_SECONDS,
+)
 REPORT: Final = Node(
     "report",
     "Tells how the flow ended: the ledger, and where it went wrong the pull request or issue.",
@@ -119,7 +129,7 @@ REPORT: Final = Node(
 )
 EXIT: Final = "exit"
 """Argo's name of the hook that is executed at a Workflow's end."""
-ALL: Final = (RUN, CHECKS, REVIEW, APPROVE, TRIAGE, REPORT)
+ALL: Final = (RUN, CHECKS, REVIEW, APPROVE, TRIAGE, MERGE, REPORT)
 
 # A run tries again by itself. Another run is worth its money only where the world was to blame.
 _WORLD: Final = (

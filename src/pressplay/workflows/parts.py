@@ -38,6 +38,7 @@ CHECKS_SECONDS: Final = str(6 * 3600)
 TRIAGE_SECONDS: Final = str(3 * 3600)
 REPORT_SECONDS: Final = "60"
 REVIEW_SECONDS: Final = str(14 * DAY)
+MERGE_SECONDS: Final = str(14 * DAY)
 APPROVE_SECONDS: Final = str(7 * DAY)
 
 

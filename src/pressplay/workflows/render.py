@@ -9,7 +9,7 @@ import yaml
 from hera.workflows import WorkflowTemplate
 
 from pressplay.workflows import nodes, parts, runs
-from pressplay.workflows.flows import checks, comment, issue, loop, pull_request, security
+from pressplay.workflows.flows import checks, comment, issue, loop, pull_request, security, task
 
 HEAD: Final = "# Generated from src/pressplay/workflows by `make generate`; do not edit.\n"
 LIMITS_FILE: Final = "pressplay-limits"
@@ -31,6 +31,7 @@ AT_ONCE: Final[Mapping[str, int]] = {
     checks.NAME: 100,
     security.NAME: 100,
     loop.NAME: 50,
+    task.NAME: 200,
 }
 
 
@@ -47,6 +48,7 @@ def templates() -> list[WorkflowTemplate]:
         checks.build(),
         security.build(),
         loop.build(),
+        task.build(),
     ]
 
 

@@ -60,6 +60,7 @@ class Operation(StrEnum):
     REVIEW = "wait-for-review"
     APPROVE = "approve"
     TRIAGE = "triage"
+    MERGE = "merge"
     REPORT = "report"
 
 
