@@ -40,7 +40,8 @@ def main() -> int:
 
 
 def _bring_up_to_date() -> None:
-    python = f"{sys.executable} {sys.version}"
+    # Whether this venv is active or not, it is the same Python.
+    python = f"{sys.base_prefix} {sys.version}"
     if not _is_done("python", python) or not PYTHON.exists():
         print(f"setup: a virtual environment in {VENV.name} with Python {sys.version.split()[0]}", flush=True)
         venv.create(VENV, with_pip=True, symlinks=True)

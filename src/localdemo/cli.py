@@ -74,5 +74,5 @@ def install(name: str) -> None:
 @_explains_errors
 def uninstall(name: str) -> None:
     """Remove product and stand-ins; definitions, runs and the cluster stay."""
-    platform.uninstall(state.require(name))
-    click.echo("Product and stand-ins are gone.")
+    with Progress() as progress:
+        platform.uninstall(state.require(name), progress)

@@ -46,7 +46,7 @@ def follow(kubectl: Kubectl, hub: StandIns, pull: Manifest, say: Callable[[str],
     flows = Flows(kubectl, f"pr-{number}", say)
     say("pr-flow: Clippy and QA look at the pull request")
     found = [flows.end_of("pr-flow", "the pull request's webhook")]
-    say(f"comment-flow: {PERSON['login']} writes a review comment")
+    say(f"comment-flow: {PERSON['login']} writes a review comment; more is waited for, 20 s, and answered with it")
     hub.hub("POST", "/_hub/users", PERSON)
     _review(hub, number)
     found.append(flows.end_of("comment-flow", f"{PERSON['login']}'s comment: {REVIEW}"))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # The whole page, scripts included, comes over the port of the node.
 FIRST_SIGHT_MS = 60_000
+# The demo goes on without its picture.
+PATIENCE_MS = 20_000
 CHROMIUM_FLAGS = [
     "--no-sandbox",  # as root it does not start otherwise
     "--disable-gpu",
@@ -56,12 +58,15 @@ def take(address: str, token: str, namespace: str, workflow: str, target: Path) 
         with sync_playwright() as playwright:
             opened = playwright.chromium.launch(executable_path=browser, args=CHROMIUM_FLAGS, headless=True)
             page = opened.new_page(viewport={"width": 1400, "height": 900})
-            page.set_default_timeout(FIRST_SIGHT_MS)
+            page.set_default_timeout(PATIENCE_MS)
             log_in(page, address, token)
             page.goto(f"{address}/workflows/{namespace}/{workflow}?tab=workflow")
-            page.locator(".workflow-details__graph-container").get_by_text("clippy").first.wait_for()
+            page.locator(".workflow-details__graph-container").get_by_text("clippy").locator(
+                "visible=true"
+            ).first.wait_for()
             page.screenshot(path=target)
             opened.close()
     except Error as error:
-        raise LocalKubeError(f"the Argo UI shows no picture: {str(error).splitlines()[0]}") from None
+        why = f"the Argo UI shows no graph of {workflow} within {PATIENCE_MS // 1000} s"
+        raise LocalKubeError(f"{why} ({str(error).splitlines()[0]})", "`pressplay cluster ui` opens it") from None
     return target

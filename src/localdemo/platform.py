@@ -26,6 +26,7 @@ from localdemo.standins import StandIns
 from localdemo.vendor import Vendor
 from localkube import shell, tools
 from localkube.addons import bus
+from localkube.errors import CommandFailed, LocalKubeError
 from localkube.kubectl import Kubectl
 from localkube.progress import Progress
 from localkube.state import ClusterRecord
@@ -37,6 +38,7 @@ PERMISSIONS = {
     "statuses": "read", "actions": "write",
 }  # fmt: skip
 KEYS = "pressplay/keys"
+HUB = f"http://{STAND_INS}.{STAND_INS}:{HUB_PORT}"
 READY_SECONDS = 240
 # What Argo Events makes of the chart's EventSource and Sensor.
 WEBHOOK = f"http://pressplay-github-eventsource-svc.{SYSTEM}:12000/github"
@@ -54,6 +56,7 @@ def install(record: ClusterRecord, vendor: Vendor, progress: Progress, values: M
     Raises:
         LocalKubeError: something could not be built, or does not become ready.
     """
+    _have_no_other(record)
     images = checkout.images(record.name)
     kubectl = tools.kubectl(record)
     progress.step("stand-ins", "install")
@@ -94,12 +97,14 @@ def started_anew_by(keys: Sequence[Manifest], values: Mapping[str, Any]) -> dict
     return {**values, "gateway": {**gateway, "podAnnotations": {KEYS: digest, **gateway.get("podAnnotations", {})}}}
 
 
-def uninstall(record: ClusterRecord) -> None:
+def uninstall(record: ClusterRecord, progress: Progress) -> None:
     """Remove all of it, so that the cluster is as it was; definitions and runs stay, as they do for a user.
 
     Raises:
-        LocalKubeError: something does not go.
+        LocalKubeError: something does not go, or is not of ours.
     """
+    _have_no_other(record)
+    progress.step("chart", "end its flows, and remove it")
     kubectl = tools.kubectl(record)
     if "argo" not in record.without and kubectl.find("namespace", FLOWS):
         # Argo's controller loses the turns that are given back when the ConfigMap that counts them is gone.
@@ -109,12 +114,34 @@ def uninstall(record: ClusterRecord) -> None:
     words = ("uninstall", RELEASE, f"--namespace={SYSTEM}", f"--kubeconfig={record.kubeconfig}", "--ignore-not-found")
     shell.run([helm, *words], timeout=HELM_SECONDS)
     kubectl.run("delete", "deployment", STAND_INS, f"--namespace={STAND_INS}", "--ignore-not-found")
+    progress.step("namespaces", "wait for their pods to go, and remove them")
     # A namespace with a pod in it is looked at again after half of its grace period: they go first.
     for place in (SYSTEM, STAND_INS):
         gone = ("wait", "pod", "--all", f"--namespace={place}", "--for=delete", f"--timeout={GONE_SECONDS}s")
         kubectl.run(*gone, timeout=GONE_SECONDS + 20)
     namespaces = ("namespace", SYSTEM, STAND_INS, FLOWS)
     kubectl.run("delete", *namespaces, "--ignore-not-found", f"--timeout={GONE_SECONDS}s", timeout=GONE_SECONDS + 20)
+    progress.done("namespaces", "product and stand-ins are gone")
+
+
+def _have_no_other(record: ClusterRecord) -> None:
+    """See that an installation that is there is one with stand-ins.
+
+    Raises:
+        LocalKubeError: somebody has installed the product for a real GitHub: that is not to be overwritten.
+    """
+    told = ("get", "values", RELEASE, f"--namespace={SYSTEM}", "--output=json", f"--kubeconfig={record.kubeconfig}")
+    try:
+        values = json.loads(shell.run([tools.path_of("helm"), *told], timeout=HELM_SECONDS))
+    except CommandFailed:
+        # There is no such release.
+        return
+    github = (values or {}).get("github") or {}
+    if github.get("url") != HUB:
+        raise LocalKubeError(
+            f"there is a Pressplay in {SYSTEM} that works for {github.get('url') or 'https://github.com'}, no stand-in",
+            f"`helm uninstall {RELEASE} --namespace {SYSTEM}` removes it; or take another cluster: --name",
+        )
 
 
 def _await_gone(kubectl: Kubectl) -> None:
@@ -147,9 +174,8 @@ def _await_arrivals(record: ClusterRecord) -> None:
 
 
 def _values(vendor: Vendor, *, flows: bool, events: bool) -> dict[str, Any]:
-    hub = f"http://{STAND_INS}.{STAND_INS}:{HUB_PORT}"
     return {
-        "github": {"url": hub, "apiUrl": f"{hub}/api/v3"},
+        "github": {"url": HUB, "apiUrl": f"{HUB}/api/v3"},
         "llm": dict(vendor.values),
         "flows": {"enabled": flows, "namespace": FLOWS},
         "events": {"mode": "webhook" if events else "off"},

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,6 +25,8 @@ ImageSource: TypeAlias = Literal["pulled", "built"]
 
 # kind puts the name before `-control-plane`, and the whole is a host name of at most 63 characters.
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+
+LONGEST_HOLDER = 200
 
 
 @dataclass(frozen=True)
@@ -134,11 +138,15 @@ def exclusive(name: str) -> Iterator[None]:
     """
     path = state_dir() / "locks" / check_name(name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
+    with path.open("a+") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LocalKubeError(
-                f"another process is working on cluster {name!r}", "wait for it to end, then try again"
-            ) from None
+            handle.seek(0)
+            holder = handle.read(LONGEST_HOLDER).strip()
+            told = f"another process is working on cluster {name!r}" + (f": {holder}" if holder else "")
+            raise LocalKubeError(told, "wait for it to end, then try again") from None
+        handle.truncate(0)
+        handle.write(f"{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])} (process {os.getpid()})"[:LONGEST_HOLDER])
+        handle.flush()
         yield

@@ -160,7 +160,8 @@ def platform(cluster: ClusterRecord, kube: Kube, shared: Path) -> Iterator[Stand
     yield StandIns(tools.kubectl(cluster))
     # Of several processes none knows whether it is the last; what installs the product anew comes after all of them.
     if not is_one_of_several() and tools.kubectl(cluster).find("namespace", SYSTEM):
-        installed.uninstall(cluster)
+        with Progress() as progress:
+            installed.uninstall(cluster, progress)
 
 
 @pytest.fixture

@@ -73,7 +73,8 @@ def install(cluster: ClusterRecord, **values: Any) -> StandIns:
 @pytest.fixture(scope="module", autouse=True)
 def tidy(second: ClusterRecord) -> Iterator[None]:
     yield
-    installed.uninstall(second)
+    with Progress() as progress:
+        installed.uninstall(second, progress)
 
 
 @pytest.fixture
@@ -122,7 +123,8 @@ def test_an_uninstall_keeps_definitions_and_runs_and_nothing_runs_again(
     install(second)
     done = ended(second_kube, place, "done", QUICK)
     assert done["phase"] == "Succeeded", done
-    installed.uninstall(second)
+    with Progress() as progress:
+        installed.uninstall(second, progress)
     assert second_kube.get("CodeRun", "done", place)["status"] == done
     # A run that is made meanwhile waits, and is carried out when there is somebody.
     create(second_kube, place, "early", QUICK)

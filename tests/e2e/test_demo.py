@@ -16,6 +16,9 @@ from tests.e2e.support.commands import answer, refused
 pytestmark = pytest.mark.alone
 
 
+PICTURE = "build/artifacts/demo-pr-flow.png"
+
+
 @pytest.mark.timeout(600, func_only=True)
 def test_the_demo_mends_a_real_bug_and_proves_it(cluster: ClusterRecord) -> None:
     done = answer("dev", "demo", seconds=580)
@@ -34,6 +37,8 @@ def test_the_demo_mends_a_real_bug_and_proves_it(cluster: ClusterRecord) -> None
         "/workflows/pressplay-flows/",
     ):
         assert shown in done.out
+    assert "There is no picture" not in done.err
+    assert PICTURE in done.out
     assert "python3 -m unittest tests.test_more" in done.err
     number = re.search(r"Pull request #(\d+): Slice numeric_range with a negative step", done.out)
     assert number is not None, done.out

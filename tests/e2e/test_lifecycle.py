@@ -13,6 +13,7 @@ import pytest
 
 from localdemo import platform as installed
 from localkube.paths import state_dir
+from localkube.progress import Progress
 from localkube.providers.kind import KindCluster
 from localkube.state import ClusterRecord
 from tests.e2e.support.commands import answer, pressplay
@@ -30,7 +31,8 @@ SYSTEM = ("kube-system", "argo", "argo-events", "local-path-storage")
 @pytest.fixture(autouse=True, scope="module")
 def tidy(cluster: ClusterRecord) -> Iterator[None]:
     """No second cluster afterwards; the product goes before: what it runs would be started anew with the cluster."""
-    installed.uninstall(cluster)
+    with Progress() as progress:
+        installed.uninstall(cluster, progress)
     remove(OUTSIDE)
     yield
     remove(SECOND)

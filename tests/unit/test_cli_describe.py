@@ -142,6 +142,8 @@ def test_a_retry_of_a_retry_is_named_after_the_first() -> None:
     second["metadata"] |= {"name": "fix-abcde", "annotations": {RETRY_OF: "fix"}}
     assert build_retry(second, afresh=True)["metadata"]["generateName"] == "fix-"
     assert "continueFrom" not in build_retry(second, afresh=True)["spec"]
+    more = build_retry(second, False, {"budget": {"dollars": "5"}, "model": "opus"})["spec"]
+    assert (more["budget"], more["model"]) == ({**second["spec"].get("budget", {}), "dollars": "5"}, "opus")
 
 
 def test_costs_are_added_up_and_caches_told_apart() -> None:

@@ -71,6 +71,14 @@ def test_a_process_is_well_where_one_of_it_is_ready() -> None:
     assert "helm" in judge_deployment("operator", None).remedy
 
 
+def test_what_its_pod_waits_for_is_said_and_an_image_that_is_not_there_has_a_remedy_of_its_own() -> None:
+    waits = 'ImagePullBackOff: Back-off pulling image "pressplay/platform:0.1.0"'
+    found = judge_deployment("operator", deployment(0), waits)
+    assert found.detail == f"0 of 1 ready in a: {waits}"
+    assert "images.registry" in found.remedy
+    assert "describe pods" in judge_deployment("operator", deployment(0), "CreateContainerConfigError").remedy
+
+
 def test_the_secrets_are_those_that_the_gateway_mounts() -> None:
     volumes = [
         {"name": "apps", "projected": {"sources": [{"secret": {"name": "mine"}}, {"secret": {"name": "clippy"}}]}},

@@ -9,9 +9,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from pressplay.cli.budgets import budget_of
 from pressplay.cli.checkout import Checkout
 from pressplay.cli.main import cli
-from pressplay.cli.run import budget, build_manifest, hints, slug
+from pressplay.cli.run import build_manifest, hints, slug
 
 HERE = Checkout("octo/shop", "github.com", "main", "services/billing")
 
@@ -78,6 +79,8 @@ def test_a_name_is_taken_as_it_is() -> None:
         ({"task": "x", "repo": "no-owner"}, "--repo 'no-owner' is wrong: it is not owner/name, as in acme/sums"),
         ({"task": "x", "persona": "Rex!"}, "--persona 'Rex!' is wrong"),
         ({"task": "x", "budgets": ("much",)}, "--budget 'much' is no amount"),
+        ({"task": "x", "budgets": ("99999h",)}, "--budget '99999h' is more than a run may have"),
+        ({"task": "x", "budgets": ("1000000steps",)}, "--budget '1000000steps' is more than a run may have"),
         ({"task": "x", "budgets": ("1s",)}, "--budget is wrong"),
     ],
 )
@@ -107,7 +110,7 @@ def test_outside_of_a_checkout_the_repository_must_be_named() -> None:
     ],
 )
 def test_budgets_are_read_as_people_write_them(amounts: tuple[str, ...], found: dict[str, Any]) -> None:
-    assert budget(amounts) == found
+    assert budget_of(amounts) == found
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ def test_a_model_that_nobody_knows_is_told_with_the_field_that_names_it_and_othe
         answer = made.call("POST", "/control/admissions", OPERATOR, body).json()
         assert answer["reason"] == "UnknownModel"
         assert answer["message"].startswith("`model` names `gpt-99`, which is not in the list of models")
-        assert "choose one of: " in answer["message"]
+        assert "the nearest in it: " in answer["message"]
 
 
 REFUSAL = Refusal(reason=Reason.APP_NOT_INSTALLED, message="install it")

@@ -16,6 +16,10 @@ from starlette.routing import Route
 
 from localhub.model.scripts import Script, ScriptError, Turn, choose, parse
 
+NO_SCRIPT = (
+    "No script is for this task: a stand-in replays what it was given, as for the demo. Give the product the key of a "
+    "real vendor for tasks of your own."
+)
 NOTE = "This is a stand-in for a vendor of models. It replays scripts and thinks nothing.\n"
 
 
@@ -132,7 +136,7 @@ class Vendor:
     def _turn(self, body: dict[str, Any], task: str, results: str) -> tuple[Turn, dict[str, int]]:
         spoken = [message for message in body["messages"] if message["role"] == "assistant"]
         script = choose(self.scripts, task, _instructions(body))
-        turn = script.turn(len(spoken), results) if script else Turn(text="No script is for this task.")
+        turn = script.turn(len(spoken), results) if script else Turn(text=NO_SCRIPT)
         said = len(turn.text) + sum(len(json.dumps(call.arguments)) for call in turn.tools)
         earlier = sum(len(json.dumps(message)) for message in body["messages"][:-1]) if spoken else 0
         whole = len(json.dumps(body))

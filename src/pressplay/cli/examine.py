@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from pressplay.cli import system
 from pressplay.cli.failures import INSTALL, Problem
+from pressplay.cli.pods import waiting_reason
+from pressplay.cli.show import clipped, one_line
 from pressplay.kube.access import Access, Refused, Unreachable, objects
 from pressplay.protocol.checks import Checks
 from pressplay.resources.base import GROUP, PLURALS, VERSION
@@ -22,6 +24,9 @@ from pressplay.resources.run import RunSpec
 State = Literal["ok", "warning", "missing"]
 SPECS: Mapping[str, type[RunSpec]] = {"CodeRun": CodeRunSpec, "DocsRun": DocsRunSpec}
 WATCHED = "PRESSPLAY_WATCH_NAMESPACES"
+LONGEST_WAIT = 160
+# What pods wait for that have no image, as Kubernetes names it.
+IMAGES = frozenset({"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName"})
 
 
 @dataclass(frozen=True)
@@ -98,11 +103,31 @@ def examine_processes(access: Access) -> list[Finding]:
         if error.status != HTTPStatus.FORBIDDEN:
             raise
         return [Finding("processes", "warning", "this user may not read Deployments", "ask an administrator to look")]
-    return [judge_deployment(name, found.get(name)) for name in ("operator", "gateway")]
+    return [
+        judge_deployment(name, found.get(name), _waits(access, found.get(name))) for name in ("operator", "gateway")
+    ]
 
 
-def judge_deployment(name: str, deployment: Mapping[str, Any] | None) -> Finding:
-    """Whether a Deployment is there and ready."""
+def _waits(access: Access, deployment: Mapping[str, Any] | None) -> str:
+    """What a pod of a Deployment waits for; "" where it waits for nothing, or nobody may look."""
+    if deployment is None or deployment.get("status", {}).get("readyReplicas"):
+        return ""
+    labels = deployment["spec"].get("selector", {}).get("matchLabels", {})
+    selector = ",".join(f"{name}={value}" for name, value in labels.items())
+    try:
+        pods = access.get(objects("v1", "pods", deployment["metadata"]["namespace"]), labelSelector=selector)["items"]
+    except Refused:
+        return ""
+    waits = (waiting_reason(pod, each["name"]) for pod in pods for each in pod["spec"]["containers"])
+    return next((one_line(each) for each in waits if each), "")
+
+
+def judge_deployment(name: str, deployment: Mapping[str, Any] | None, waits: str = "") -> Finding:
+    """Whether a Deployment is there and ready.
+
+    Args:
+        waits: what a pod of it waits for, in Kubernetes' words.
+    """
     if deployment is None:
         return Finding(name, "missing", "is not installed", INSTALL)
     meta = deployment["metadata"]
@@ -111,6 +136,12 @@ def judge_deployment(name: str, deployment: Mapping[str, Any] | None) -> Finding
     detail = f"{ready} of {wanted} ready in {meta['namespace']}"
     if wanted and ready:
         return Finding(name, "ok", detail)
+    if waits:
+        detail = f"{detail}: {clipped(waits, LONGEST_WAIT)}"
+    if IMAGES & set(waits.replace(":", " ").split()):
+        return Finding(
+            name, "missing", detail, "push that image where the nodes pull, or set `images.registry` and tags"
+        )
     look = f"`kubectl --namespace {meta['namespace']} describe pods -l app.kubernetes.io/component={name}`"
     return Finding(name, "missing", detail, f"{look} says why" if wanted else "it was scaled to 0: scale it to 1")
 

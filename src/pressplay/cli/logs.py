@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from http import HTTPStatus
 from typing import Any
@@ -10,7 +11,7 @@ import click
 
 from pressplay.cli import runs
 from pressplay.cli.describe import why_now
-from pressplay.cli.failures import NotYet, Problem, explains
+from pressplay.cli.failures import Exit, NotYet, Problem, explains
 from pressplay.cli.options import on_cluster
 from pressplay.cli.pods import choose, pods_of, waiting_reason
 from pressplay.cli.show import say, shown
@@ -44,6 +45,9 @@ def logs(
         pod = choose(pods_of(access, run), attempt)
     if pod is None:
         say("\n".join(why_now(run, runs.now())))
+        if not attempt and not run.get("status", {}).get("attempts"):
+            # It never began, and why is all that there is to tell.
+            sys.exit(Exit.NOT_FINISHED if not runs.finished(run) else Exit.FAILED)
         raise Problem(
             f"{name} has no pod" + (f" of attempt {attempt}" if attempt else ""),
             "pods go when their attempt is over for long; the transcript is the gateway's",

@@ -12,6 +12,7 @@ import click
 from pydantic import ValidationError
 
 from pressplay.cli import checkout, runs
+from pressplay.cli.budgets import budget_of, with_budget
 from pressplay.cli.checkout import Checkout
 from pressplay.cli.failures import Problem, WrongCall, explains
 from pressplay.cli.options import Reach, as_output, reaching
@@ -23,9 +24,6 @@ from pressplay.resources.coderun import CodeRunSpec
 # Room for the five characters that the API server adds.
 LONGEST_PREFIX = 40
 LONGEST_SHOWN = 100
-AMOUNT = re.compile(r"^(?:\$(?P<dollars>[0-9]+(?:\.[0-9]+)?)|(?P<number>[0-9]+)(?P<unit>k|M|tokens|steps|s|m|h))$")
-SECONDS = {"s": 1, "m": 60, "h": 3600}
-TOKENS = {"tokens": 1, "k": 1000, "M": 1_000_000}
 
 # Field of the spec → what it has to look like, where the model would show a regular expression.
 FORMS = {
@@ -60,10 +58,7 @@ OPTIONS = {
 @click.option("--criterion", "criteria", multiple=True, help="What must hold when it is done; may be repeated.")
 @click.option("--persona", help="Who does it; rex where nothing is said.")
 @click.option("--model", help="Which model; the persona's where nothing is said.")
-@click.option(
-    "--budget", "budgets", multiple=True, metavar="AMOUNT",
-    help="What it may spend: $2.50, 200k (tokens), 40steps, 30m; may be repeated.",
-)  # fmt: skip
+@with_budget
 @click.option("--attempts", type=click.IntRange(1, 10), help="How often to begin, the first time included.")
 @click.option("--image", help="Image in which the repository's code runs.")
 @click.option("--name", help="Name of the run; made of the task where nothing is said.")
@@ -140,36 +135,11 @@ def build_spec(told: dict[str, Any], here: Checkout | None, read: Callable[[], s
         "acceptanceCriteria": list(told["criteria"]),
         "persona": told["persona"],
         "model": told["model"],
-        "budget": budget(told["budgets"]),
+        "budget": budget_of(told["budgets"]),
         "attempts": told["attempts"],
         "workbench": {"image": told["image"]} if told["image"] else None,
     }
     return {name: value for name, value in found.items() if value}
-
-
-def budget(amounts: tuple[str, ...]) -> dict[str, Any]:
-    """What may be spent, of amounts as users write them.
-
-    Raises:
-        Problem: one of them is none.
-    """
-    found: dict[str, Any] = {}
-    for amount in amounts:
-        match = AMOUNT.match(amount.strip())
-        if not match:
-            raise WrongCall(
-                f"--budget {amount!r} is no amount",
-                "write $2.50 for money, 200k or 1M for tokens, 40steps for calls of the model, 30m for time",
-            )
-        if match["dollars"]:
-            found["dollars"] = match["dollars"]
-        elif match["unit"] in SECONDS:
-            found["seconds"] = int(match["number"]) * SECONDS[match["unit"]]
-        elif match["unit"] == "steps":
-            found["steps"] = int(match["number"])
-        else:
-            found["tokens"] = int(match["number"]) * TOKENS[match["unit"]]
-    return found
 
 
 def slug(text: str) -> str:

@@ -343,7 +343,7 @@ def _unknown_model(error: UnknownModel, spec: Spec, persona: Persona, wire: str)
     else:
         said = f"the persona `{persona.name}`" if wire in persona.models else "the gateway's LLM_MODEL"
     near = ", ".join(error.near)
-    return f"{said} names `{error.name}`, which is not in the list of models and prices; choose one of: {near}"
+    return f"{said} names `{error.name}`, which is not in the list of models and prices; the nearest in it: {near}"
 
 
 def _spec(request: AdmissionRequest) -> Spec:

@@ -148,7 +148,7 @@ class AppClient:
         except NotFound:
             raise NotInstalled(
                 f"there is no repository {repository}, or the App `{app.name}` (id {app.app_id}) is not installed on it"
-                "; mend `repository`, or install the App there; `pressplay github check` tells where it is"
+                "; mend `repository`, or install the App there; `pressplay doctor` tells where it is"
             ) from None
         return Installation(int(found["id"]), int(found["app_id"]), str(found["app_slug"]))
 

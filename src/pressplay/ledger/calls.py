@@ -11,6 +11,7 @@ from pressplay.ledger import tables
 from pressplay.ledger.base import Base
 from pressplay.protocol.control import UsageTotals
 from pressplay.resources.reasons import Reason
+from pressplay.resources.remedies import more_of
 
 
 class BudgetExhausted(Exception):
@@ -136,7 +137,7 @@ def _over(spent: _Spent, tokens: int, cost: int, limits: Limits) -> BudgetExhaus
 
 
 def _exhausted(reason: Reason, told: str, field: str) -> BudgetExhausted:
-    return BudgetExhausted(reason, f"{told}; raise spec.budget.{field} and retry")
+    return BudgetExhausted(reason, f"{told}; {more_of(field)}")
 
 
 def _less(limit: int | None, spent: int) -> int | None:

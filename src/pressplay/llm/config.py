@@ -102,7 +102,8 @@ class Settings(BaseModel):
             raise ConfigurationError(
                 variable,
                 f"is not set, and LLM_PROVIDER is {self.provider}",
-                f"put {variable}=… into the environment or into .env, or set LLM_PROVIDER to another vendor",
+                f"put {variable} into the Secret pressplay-llm, whence it comes within two minutes, or, on your own "
+                f"machine, into the environment or .env; or set LLM_PROVIDER to another vendor",
             )
         return key
 

@@ -20,6 +20,7 @@ from pressplay.resources.names import (
     WORKBENCH_CONTAINER,
 )
 from pressplay.resources.reasons import ConditionType, Reason
+from pressplay.resources.remedies import more_of
 
 FIRST_WAIT = 5.0
 LONGEST_WAIT = 300.0
@@ -89,7 +90,7 @@ def judge(told: str, pod: Mapping[str, Any] | None, record: Record, attempt: int
         reason = Reason.NOTHING_TO_CHANGE if record.outcome == "nothing_to_change" else Reason.SUCCEEDED
         return Judgement(Kind.SUCCEEDED, reason, record.url or "nothing had to be changed")
     if told == "DeadlineExceeded":
-        return Judgement(Kind.FAILED, Reason.TIME_EXHAUSTED, "the time is over; raise spec.budget.seconds and retry")
+        return Judgement(Kind.FAILED, Reason.TIME_EXHAUSTED, f"the time is over; {more_of('seconds')}")
     code, reason, message = _cause(told, pod, record, attempt)
     # Where the pod is gone, what its runner said at its end is all there is.
     if code in FINAL or (code is None and record.end_attempt == attempt and OF_REASON.get(reason) in FINAL):

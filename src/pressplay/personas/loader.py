@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,10 @@ class Personas:
         """
         found = self.by_name.get(name) or next((one for one in self if name in one.aliases), None)
         if found is None:
-            raise UnknownPersona(f"there is no persona `{name}`; choose one of: {', '.join(sorted(self.by_name))}")
+            near = difflib.get_close_matches(name, list(self.by_name), n=1)
+            perhaps = f"is it `{near[0]}`? Else " if near else ""
+            told = f"{perhaps}choose one of: {', '.join(sorted(self.by_name))}"
+            raise UnknownPersona(f"there is no persona `{name}`; {told}")
         return found
 
     def __iter__(self) -> Iterator[Persona]:

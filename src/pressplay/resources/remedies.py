@@ -20,6 +20,11 @@ class Explained(NamedTuple):
     remedy: str = ""
 
 
+def more_of(field: str) -> str:
+    """What to do where the budget's field was too little."""
+    return f"raise spec.budget.{field} in a retry: `pressplay retry NAME --budget …`"
+
+
 LOOK: Final = "`pressplay logs NAME` shows what the agent did; "
 REMEDIES: Final[Mapping[Reason, Explained]] = MappingProxyType({
     Reason.WAITING: Explained("Something outside is awaited; the message says what."),
@@ -52,7 +57,7 @@ REMEDIES: Final[Mapping[Reason, Explained]] = MappingProxyType({
     Reason.REPOSITORY_NOT_ALLOWED: Explained("This namespace may not work on the repository.",
                                              "ask who runs the cluster to change its policy"),
     Reason.APP_NOT_INSTALLED: Explained("The App is not installed on the repository, or there is no such repository.",
-                                        "install it there; `pressplay github check` says where it is"),
+                                        "install it there; `pressplay doctor` says where it is"),
     Reason.APP_REFUSED: Explained("GitHub does not accept the App's key, or the App lacks a permission.",
                                   "`pressplay doctor` says which; `pressplay github setup` makes a new App"),
     Reason.BASE_NOT_FOUND: Explained("There is no branch of this name.", "set `spec.base` to one that is there"),
@@ -77,13 +82,13 @@ REMEDIES: Final[Mapping[Reason, Explained]] = MappingProxyType({
     Reason.GATEWAY_UNAVAILABLE: Explained("The gateway did not answer the pod or the operator.",
                                           "`pressplay doctor`; it goes on when the gateway answers"),
     Reason.TOKENS_EXHAUSTED: Explained("The next call could go beyond the tokens of the budget.",
-                                       "raise `spec.budget.tokens` in a new run with `continueFrom`"),
+                                       "`pressplay retry NAME --budget 500k` goes on with the work"),
     Reason.MONEY_EXHAUSTED: Explained("The next call could cost more than the budget has.",
-                                      "raise `spec.budget.dollars` in a new run with `continueFrom`"),
+                                      "`pressplay retry NAME --budget '$5'` goes on with the work"),
     Reason.STEPS_EXHAUSTED: Explained("All calls of the budget are made.",
-                                      "raise `spec.budget.steps` in a new run with `continueFrom`"),
+                                      "`pressplay retry NAME --budget 200steps` goes on with the work"),
     Reason.TIME_EXHAUSTED: Explained("The wall clock of the budget is over.",
-                                     "raise `spec.budget.seconds` in a new run with `continueFrom`"),
+                                     "`pressplay retry NAME --budget 2h` goes on with the work"),
     Reason.GAVE_UP: Explained("The agent says that it cannot do the task, or stopped without finishing.",
                               LOOK + "say the task more exactly"),
     Reason.NOT_CONVERGING: Explained("The agent did the same again and again, or its context is full.",

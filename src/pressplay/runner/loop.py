@@ -20,6 +20,7 @@ from pressplay.protocol.changeset import Changeset
 from pressplay.protocol.run import MOST_RESOLVED, THREAD_ID, Accepted, Brief, Entry, Output
 from pressplay.resources.exits import RunnerExit
 from pressplay.resources.reasons import Reason
+from pressplay.resources.remedies import more_of
 from pressplay.runner import stops
 from pressplay.runner.changes import Changes, NotHandedOver
 from pressplay.runner.gateway import Gateway, GatewayRefused
@@ -90,11 +91,9 @@ class Loop:
         limits = self.brief.limits
         if limits.steps is not None and self._steps >= limits.steps:
             raise Stop(RunnerExit.BUDGET, Reason.STEPS_EXHAUSTED,
-                       f"all {limits.steps} steps are taken; raise spec.budget.steps and retry")  # fmt: skip
+                       f"all {limits.steps} steps are taken; {more_of('steps')}")  # fmt: skip
         if limits.seconds is not None and self.clock() - began >= limits.seconds:
-            raise Stop(
-                RunnerExit.BUDGET, Reason.TIME_EXHAUSTED, "the time is over; raise spec.budget.seconds and retry"
-            )
+            raise Stop(RunnerExit.BUDGET, Reason.TIME_EXHAUSTED, f"the time is over; {more_of('seconds')}")
 
     async def _ask(self) -> Answer:
         request = Request(
