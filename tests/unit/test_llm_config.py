@@ -82,7 +82,7 @@ def test_a_wrong_variable_is_named_with_what_to_do(name: str, value: str) -> Non
 
 def test_a_missing_key_is_named_with_what_to_do() -> None:
     with pytest.raises(
-        ConfigurationError, match=r"(?s)ANTHROPIC_API_KEY is not set.*put ANTHROPIC_API_KEY into the Secret pressplay-llm"
+        ConfigurationError, match=r"(?s)ANTHROPIC_API_KEY is not set.*put ANTHROPIC_API_KEY into the Secret"
     ) as missing:
         parse({}).key()
     assert missing.value.variable == "ANTHROPIC_API_KEY"
