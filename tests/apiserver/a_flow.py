@@ -111,7 +111,8 @@ class Script:
         if told["uid"] not in [each["uid"] for each in self.submitted]:
             self.submitted.append(told)
         identity = [each["uid"] for each in self.submitted].index(told["uid"]) + 1
-        subject = f"pr:{told['parameters']['pull-request']}"
+        number = told["parameters"].get("pull-request")
+        subject = f"pr:{number}" if number else f"workflow:{told['workflow']}"
         return JSONResponse({"id": identity, "repository_id": 5, "subject": subject})
 
     async def _seen(self, request: Request) -> Response:

@@ -95,6 +95,9 @@ class MortalAccess:
     def find(self, path: str) -> dict[str, Any] | None:
         return self.access.find(path)
 
+    def metadata(self, path: str, **query: str) -> dict[str, Any]:
+        return self.access.metadata(path, **query)
+
     def create(self, path: str, body: Mapping[str, Any], **query: str) -> dict[str, Any]:
         self.life.before("create")
         answer = self.access.create(path, body, **query)

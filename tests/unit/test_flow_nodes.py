@@ -197,7 +197,7 @@ def test_documents_are_asked_for_by_repository_alone() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"operation": "merge"}, "parameter operation: there is no `merge`; use one of: run"),
+        ({"operation": "deploy"}, "parameter operation: there is no `deploy`; use one of: run"),
         ({"repository": ""}, "parameter repository: it is empty"),
         ({"repository": "acme/sums/../x"}, "parameter repository: `acme/sums/../x` is not owner/name"),
         ({"pull-request": "7; rm"}, "parameter pull-request: `7; rm` is not the number of a pull request"),

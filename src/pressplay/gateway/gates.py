@@ -21,12 +21,14 @@ from starlette.routing import Route
 from pressplay.gateway.answers import Rejected, answer, read
 from pressplay.gateway.merging import Asked, Merger, People
 from pressplay.gateway.signer.client import Signer, SignerRefused
+from pressplay.gateway.tasks import Tasks
 from pressplay.gateway.triage import Triage
 from pressplay.github import checks, reviews
 from pressplay.github.client import GitHub
 from pressplay.github.errors import GitHubError, NotFound, RateLimited, Unavailable
 from pressplay.github.reviews import Pull, Review
 from pressplay.ledger.approvals import Approvals
+from pressplay.ledger.flows import Flows
 from pressplay.ledger.gates import GateLog, Stood
 from pressplay.ledger.store import Ledger
 from pressplay.ledger.subjects import Subjects
@@ -57,6 +59,7 @@ ACCESS: Final[Mapping[Gate, dict[str, Access]]] = {
     "approval": _READS,
     "triage": {**_READS, "checks": "write", "statuses": "read", "actions": "write"},
     "merge": {**_READS, "checks": "read", "statuses": "read", "contents": "write", "pull_requests": "write"},
+    "task": _READS,
 }
 
 
@@ -93,6 +96,7 @@ class GateRoutes:
     approvals: Approvals
     triage: Triage
     merger: Merger
+    tasks: Tasks
     now: Callable[[], float] = time.time
 
     @classmethod
@@ -109,7 +113,7 @@ class GateRoutes:
         log = GateLog(ledger)
         triage, merger = Triage(log, redactor, signer.ours), Merger(ledger, policy.merge)
         about = Subjects(ledger), Taints(ledger), Approvals(ledger)
-        return cls(authenticate, signer, github, log, *about, triage, merger)
+        return cls(authenticate, signer, github, log, *about, triage, merger, Tasks(Flows(ledger), log))
 
     def routes(self) -> list[Route]:
         """One a gate."""
@@ -122,6 +126,8 @@ class GateRoutes:
         gate: Gate = next(each for each in get_args(Gate) if each == name)
         asked = await read(request, GateAsked)
         inputs = inputs_of(gate, asked.inputs)
+        if gate == "task":
+            return answer(await self._came_to(inputs.repository, asked.inputs.get("flow-uid", "")))
         try:
             async with self.signer.token("default", inputs.repository, ACCESS[gate], f"gate {gate}") as token:
                 github = self.github(token.token)
@@ -133,6 +139,16 @@ class GateRoutes:
         except GitHubError as error:
             return answer(GateAnswer(verdict=None, message=_words(error, inputs), again=_later(error)))
         return answer(told)
+
+    async def _came_to(self, repository: str, uid: str) -> GateAnswer:
+        """What a task-flow that has ended came to."""
+        try:
+            async with self.signer.token("default", repository, ACCESS["task"], "gate task") as token:
+                return await self.tasks.look(self.github(token.token), repository, token.repository_id or 0, uid)
+        except SignerRefused as error:
+            return GateAnswer(verdict=None, message=error.refusal.message, again=AGAIN)
+        except GitHubError as error:
+            return GateAnswer(verdict=None, message=str(error), again=_later(error))
 
     async def _told(
         self, gate: Gate, inputs: Inputs, asked: GateAsked, github: GitHub, repository_id: int
@@ -259,7 +275,7 @@ def inputs_of(gate: Gate, given: Mapping[str, str]) -> Inputs:
     Raises:
         Rejected: one is missing or not of its form; names it.
     """
-    needed = {"repository"} | ({"pull-request"} if gate != "triage" else set())
+    needed = {"repository"} | ({"pull-request"} if gate not in ("triage", "task") else set())
     if gate in ("approval", "merge"):
         # A person answers for a commit, and one commit is merged, so it is named.
         needed.add("head")

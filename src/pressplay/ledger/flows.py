@@ -203,6 +203,19 @@ class Flows:
         with self._ledger.transaction() as connection:
             return _row(connection.execute(_latest(key)).one())
 
+    def pulls_of(self, uid: str) -> list[int]:
+        """The pull requests that hold the work of a submitted flow's runs, the oldest first.
+
+        Args:
+            uid: of its Workflow.
+        """
+        flows, of_flows, outputs = tables.flows, tables.flow_runs, tables.outputs
+        wanted = select(outputs.c.pull_request).join(of_flows, of_flows.c.run == outputs.c.run)
+        wanted = wanted.join(flows, flows.c.id == of_flows.c.flow).where(flows.c.key == f"{BY_HAND}:{uid}")
+        wanted = wanted.where(outputs.c.pull_request.is_not(None)).order_by(outputs.c.time)
+        with self._ledger.transaction() as connection:
+            return list(dict.fromkeys(connection.execute(wanted).scalars()))
+
     def ended(self, identity: int, end: End | None = None) -> FlowRow | None:
         """A flow has ended, or was never made; answers the generation that follows since something came meanwhile.
 

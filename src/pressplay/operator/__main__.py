@@ -73,6 +73,7 @@ async def _run(settings: OperatorSettings) -> int:
         metrics.leading.set(leads)
         queue.leadership.tell(leads)
 
+    nodes.also = look_at_workflow
     election = Election(access, settings.namespace, settings.identity, lead)
     parts: dict[str, Coroutine[Any, Any, None]] = {"election of a leader": election.run(), "queue": queue.run()}
     if settings.flows:

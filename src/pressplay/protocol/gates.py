@@ -2,10 +2,10 @@
 
 | route | what |
 | --- | --- |
-| POST /control/gates/checks, /reviews, /approval, /triage, /merge | `GateAsked` → `GateAnswer`, as it is now |
+| POST /control/gates/checks, /reviews, /approval, /triage, /merge, /task | `GateAsked` → `GateAnswer`, as it is now |
 
 Nothing is remembered between two questions but what was done: each answer is derived anew from GitHub and the ledger.
-That of `merge` merges where everything is as it must be.
+That of `merge` merges where everything is as it must be; that of `task` says what a task-flow that has ended came to.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import Field
 from pressplay.protocol.base import Message
 
 GATES: Final = "/control/gates"
-Gate = Literal["checks", "reviews", "approval", "triage", "merge"]
+Gate = Literal["checks", "reviews", "approval", "triage", "merge", "task"]
 
 # By the name of a suspended node's operation.
 OF_OPERATION: Final[Mapping[str, Gate]] = {
@@ -27,6 +27,7 @@ OF_OPERATION: Final[Mapping[str, Gate]] = {
     "approve": "approval",
     "triage": "triage",
     "merge": "merge",
+    "task": "task",
 }
 
 
@@ -36,7 +37,8 @@ class GateAsked(Message):
     Attributes:
         workflow: its name; node: its id. For people who read the ledger.
         since: when the node began to wait, in seconds since 1970.
-        inputs: of the node, as they are: repository, pull-request, branch, head. Texts, "" for what is not given.
+        inputs: of the node, as they are: repository, pull-request, branch, head; of a task the uid of its Workflow.
+            Texts, "" for what is not given.
     """
 
     workflow: str = Field(max_length=253)

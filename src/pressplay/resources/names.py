@@ -18,6 +18,12 @@ FLOW_KEY: Final = "agents.platform/flow-key"
 REPOSITORY_ID: Final = "agents.platform/repository-id"
 SUBJECT: Final = "agents.platform/subject"
 WORKSTREAM: Final = "agents.platform/workstream"
+# A play, a task of it, and the paths that the task says it will touch, a line each.
+PLAY: Final = "agents.platform/play"
+TASK: Final = "agents.platform/task"
+PATHS: Final = "agents.platform/paths"
+# Of a play that a newer one goes on with: its tasks are that one's now.
+SUCCEEDED_BY: Final = "agents.platform/succeeded-by"
 GENERATION: Final = "agents.platform/generation"
 WORKFLOW_UID: Final = "agents.platform/workflow-uid"
 NODE: Final = "agents.platform/node"

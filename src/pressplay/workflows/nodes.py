@@ -34,7 +34,7 @@ class Node:
         operation: its name, by which the operator knows what it is for.
         inputs: by name, what they are. All are strings and may be empty.
         outputs: by name, what they are. All are always supplied, empty where there is nothing.
-        seconds: after which it ends by itself where nothing is said.
+        seconds: after which it ends by itself where nothing is said; "" for one that ends with what it has begun.
     """
 
     operation: str
@@ -120,6 +120,27 @@ MERGE: Final = Node(
     },
     parts.MERGE_SECONDS,
 )
+TASK: Final = Node(
+    "task",
+    "Has a task of a play be worked by a task-flow of its own, when it is its turn; it ends when that does.",
+    {
+        "repository": _REPOSITORY,
+        "play": "name of the play",
+        "task-id": "the task's id in its backlog",
+        "rank": "its place among all tasks, the most urgent first",
+        "words": "name of the Workflow's parameter that is the task in words: task-…",
+        "paths": "name of the Workflow's parameter that has the paths it will touch, a line each: paths-…",
+        "github-app": "the persona that implements",
+        "base": "branch that its pull request is for",
+        "model": "model of the implementation",
+    },
+    {
+        "verdict": "merged, or parked where its flow has ended without a merge",
+        "head": "the commit with which the base has it",
+        "pull-request": "number of its pull request",
+    },
+    "",
+)
 REPORT: Final = Node(
     "report",
     "Tells how the flow ended: the ledger, and where it went wrong the pull request or issue.",
@@ -129,7 +150,7 @@ REPORT: Final = Node(
 )
 EXIT: Final = "exit"
 """Argo's name of the hook that is executed at a Workflow's end."""
-ALL: Final = (RUN, CHECKS, REVIEW, APPROVE, TRIAGE, MERGE, REPORT)
+ALL: Final = (RUN, CHECKS, REVIEW, APPROVE, TRIAGE, MERGE, TASK, REPORT)
 
 # A run tries again by itself. Another run is worth its money only where the world was to blame.
 _WORLD: Final = (
@@ -163,7 +184,7 @@ def _suspended(node: Node) -> Suspend:
         inputs=[
             Parameter(name="operation", value=node.operation),
             *(Parameter(name=name, description=told, default="") for name, told in node.inputs.items()),
-            Parameter(name="timeout", description="seconds after which it ends by itself", default=node.seconds),
+            *_timeout(node),
         ],
         outputs=[
             Parameter(name=name, description=told, value_from=ValueFrom(supplied=SuppliedValueFrom()))
@@ -173,6 +194,11 @@ def _suspended(node: Node) -> Suspend:
         retry_strategy=RetryStrategy(limit=1, retry_policy="OnFailure", expression=world_to_blame()) if runs else None,
         synchronization=_turn() if runs else None,
     )
+
+
+def _timeout(node: Node) -> list[Parameter]:
+    told = "seconds after which it ends by itself"
+    return [Parameter(name="timeout", description=told, default=node.seconds)] if node.seconds else []
 
 
 def _turn() -> Synchronization:

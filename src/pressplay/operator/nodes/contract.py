@@ -16,6 +16,7 @@ from pressplay.kube.argo import SuspendedNode
 from pressplay.resources.run import BRANCH, LONGEST_BRANCH
 
 OPERATION: Final = "operation"
+TASK_ID: Final = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 LONGEST_TASK: Final = 65_536
 LONGEST_WAIT: Final = 31 * 24 * 3600
 
@@ -34,6 +35,10 @@ INPUTS: Final[Mapping[str, tuple[str, str]]] = {
     "base": (_BRANCH, "the name of a branch"),
     "head": (_SHA, "a commit's whole id"),
     "words": (r"task(-[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?)?", "the name of a parameter of the Workflow: task or task-…"),
+    "play": (r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?", "the name of a play"),
+    "task-id": (TASK_ID, "the id of a task: letters, digits and ._-, at most 63"),
+    "rank": (r"[0-9]{1,4}", "a number"),
+    "paths": (r"paths-[0-9]{1,4}", "the name of a parameter of the Workflow: paths-…"),
     "continue-from": (_NAME, "the name of a run"),
     "model": (r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}", "the name of a model"),
     "timeout": (r"[1-9][0-9]{0,6}", "a number of seconds"),
@@ -61,6 +66,7 @@ class Operation(StrEnum):
     APPROVE = "approve"
     TRIAGE = "triage"
     MERGE = "merge"
+    TASK = "task"
     REPORT = "report"
 
 

@@ -34,8 +34,10 @@ from pressplay.operator.nodes.decide import (
     refused,
 )
 from pressplay.operator.nodes.ledger import record, report, seen
+from pressplay.operator.nodes.plays import Plays, is_task
 from pressplay.operator.nodes.retry import grant
 from pressplay.operator.nodes.runs import NodeRun, earlier_of, read_run, run_name
+from pressplay.operator.nodes.tasks import PLAY_FLOW, TASK_FLOW
 from pressplay.protocol.gates import OF_OPERATION, GateAnswer, GateAsked
 from pressplay.resources import names
 from pressplay.resources.base import API_VERSION, PLURALS
@@ -86,6 +88,7 @@ class NodeWorker:
 
     Attributes:
         now: with a zone.
+        also: have another Workflow be looked at, by namespace and name.
     """
 
     access: Access
@@ -93,6 +96,7 @@ class NodeWorker:
     server: ArgoServer
     metrics: Metrics
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    also: Callable[[str, str], None] = lambda _namespace, _name: None
     _known: dict[tuple[str, str], Memory] = field(default_factory=dict)
 
     async def look(self, namespace: str, name: str) -> float | None:
@@ -121,9 +125,22 @@ class NodeWorker:
             return await self._stop(workflow, resumed)
         # First: it goes by the version that was read, and work makes others.
         waits = [*await self._nudge(workflow, memory), *await self._work(workflow, memory, nodes, runs)]
+        await self._follow_end(workflow)
         if workflow.finished:
             self._known.pop((namespace, name), None)
         return min(waits, default=None)
+
+    async def _follow_end(self, workflow: Workflow) -> None:
+        """What the end of a play means for its tasks, and that of a task for its play."""
+        flow = workflow.labels.get(names.FLOW)
+        if flow == PLAY_FLOW and (workflow.finished or workflow.shutdown):
+            await self._plays.end(workflow)
+        if flow == TASK_FLOW and workflow.finished and workflow.labels.get(names.PLAY):
+            await self._plays.of_task(workflow, self.also)
+
+    @property
+    def _plays(self) -> Plays:
+        return Plays(self.access, self.gateway, self.server)
 
     def wake(self, namespace: str, name: str) -> None:
         """Something has come that the Workflow's gates may wait for: the next look asks anew."""
@@ -176,7 +193,10 @@ class NodeWorker:
             else:
                 waits.extend([] if wait is None else [wait])
 
-        for node in nodes:
+        of_play = [node for node in nodes if is_task(node)]
+        for node, course in await self._plays.work(workflow, of_play) if of_play else ():
+            await act(node, course)
+        for node in (node for node in nodes if not is_task(node)):
             run = runs.get(run_name(workflow, node))
             earlier = earlier_of(node, runs.values()) if run is None else None
             action = decide(Observed(workflow, node, run, None, self.now(), earlier))

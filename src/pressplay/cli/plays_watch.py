@@ -1,0 +1,75 @@
+"""Watching a play: what changes is told, a line each, until nothing more happens."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+
+import click
+import yaml
+
+from pressplay.cli import plays_cluster
+from pressplay.cli import plays_text as text
+from pressplay.cli.failures import Exit
+from pressplay.cli.plays_cluster import Board
+from pressplay.cli.show import one_line, say
+from pressplay.cli.waiting import INTERRUPTED
+from pressplay.kube.access import Access, Unreachable, objects
+from pressplay.kube.argo import API_VERSION, PLURAL
+
+WATCH_SECONDS = 30
+
+
+def until_settled(access: Access, namespace: str, play: str, timeout: float | None, output: str) -> None:
+    """Tell what changes until the play is over, and end the process with the exit code that says how it ended."""
+    ends = None if timeout is None else time.monotonic() + timeout
+    told: dict[str, str] = {}
+    try:
+        while True:
+            workflow = plays_cluster.generations(access, namespace, play)[-1]
+            board = plays_cluster.board_of(workflow)
+            _tell(board, told)
+            if board.over or (ends is not None and time.monotonic() >= ends):
+                break
+            left = WATCH_SECONDS if ends is None else min(WATCH_SECONDS, max(1, int(ends - time.monotonic())))
+            _wait(access, namespace, workflow["metadata"]["name"], workflow["metadata"]["resourceVersion"], left)
+    except KeyboardInterrupt:
+        say(f"{play} goes on; `pressplay plays {play}` tells where it is")
+        sys.exit(INTERRUPTED)
+    show(board, output)
+    if not board.over:
+        sys.exit(Exit.NOT_FINISHED)
+    sys.exit(Exit.SUCCEEDED if board.merged else Exit.FAILED)
+
+
+def show(board: Board, output: str) -> None:
+    """Where a play is, as it was asked for."""
+    told = asdict(board)
+    if output == "json":
+        click.echo(json.dumps(told, indent=2))
+    elif output == "yaml":
+        click.echo(yaml.safe_dump(json.loads(json.dumps(told)), sort_keys=False).rstrip())
+    else:
+        click.echo(text.board_table(board))
+        say(f"{board.name}: {text.counts(board)}")
+
+
+def _wait(access: Access, namespace: str, name: str, version: str, seconds: int) -> None:
+    path = objects(API_VERSION, PLURAL, namespace)
+    try:
+        for _ in access.watch(path, seconds, resourceVersion=version, fieldSelector=f"metadata.name={name}"):
+            return
+    except Unreachable:
+        # The next look says it, where it stays so.
+        time.sleep(1)
+
+
+def _tell(board: Board, told: dict[str, str]) -> None:
+    for each in board.tasks:
+        line = f"{each.task}: {each.state}" + (f" {each.flow}" if each.flow else "")
+        line += f" ({one_line(each.why)})" if each.why else ""
+        if told.get(each.task) != line:
+            told[each.task] = line
+            say(f"  {line}")
