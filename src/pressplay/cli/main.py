@@ -17,8 +17,8 @@ from pressplay.cli.plugins import GROUP, PluginGroup, installed
 
 # Found like those of other packages, so that a command is imported only when it is called.
 OWN = (
-    "agents", "cancel", "comments", "completion", "cost", "doctor", "get", "github", "logs", "play", "plays", "retry",
-    "run", "simulate", "watch", "why", "workflow", "workstreams",
+    "agents", "cancel", "comments", "completion", "cost", "doctor", "get", "github", "logs", "play", "plays", "repo",
+    "retry", "run", "simulate", "watch", "why", "workflow", "workstreams",
 )  # fmt: skip
 
 
