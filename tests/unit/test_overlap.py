@@ -56,7 +56,9 @@ def test_what_cannot_meet_does_not_wait(one: str, other: str) -> None:
     ("one", "other"),
     [
         ("src", "src/a.py"), ("src/", "src/deep/a.py"), ("*.py", "src/a.py"), ("src/**/a.py", "src/a.py"),
-        ("src/*", "src/a.py"), ("**", "x"), ("pages/[id].tsx", "pages/1.tsx"), ("a?c", "abc"),
+        ("src/{a,b}/**", "src/a/x.py"), ("src/v1.2", "src/v1.2/x.py"), ("src/Foo.py", "src/foo.py"),
+        ("src/../src/a.py", "src/a.py"), ("src/*", "src/a.py"), ("**", "x"),
+        ("pages/[id].tsx", "pages/1.tsx"), ("a?c", "abc"),
     ],
 )  # fmt: skip
 def test_what_may_meet_waits(one: str, other: str) -> None:

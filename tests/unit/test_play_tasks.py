@@ -57,7 +57,9 @@ def ask(play: Workflow, number: int, /, **more: str) -> Asking:
 
 
 def a_child(task: str, *, ended: bool = False, created: str = "1", node: str = "", **more: Any) -> Child:
-    return Child(f"task-flow-{task}-{created}", f"u-{task}-{created}", task, ended, created, node=node, **more)
+    about = ask(a_play(), int(task)).about if task in "12" else ""
+    made = {"node": node, "about": about, **more}
+    return Child(f"task-flow-{task}-{created}", f"u-{task}-{created}", task, ended, created, **made)
 
 
 def course(play: Workflow, *children: Child, answers: dict[str, GateAnswer] | None = None) -> Course:
@@ -83,10 +85,10 @@ def test_a_task_begins_with_its_words_and_says_what_it_will_touch() -> None:
 
 def test_whoever_looks_at_the_same_time_makes_one_workflow_alone() -> None:
     play, newer = a_play(), a_play()
-    first = name_of(ask(play, 1), [])
-    assert name_of(ask(newer, 1, rank="7"), []) == first
+    first = name_of(ask(play, 1), None)
+    assert name_of(ask(newer, 1, rank="7"), None) == first
     # Another try is another Workflow, and so is another task.
-    assert len({first, name_of(ask(play, 1), [a_child("1", ended=True)]), name_of(ask(play, 2), [])}) == 3
+    assert len({first, name_of(ask(play, 1), a_child("1", ended=True)), name_of(ask(play, 2), None)}) == 3
 
 
 def test_two_on_the_same_files_follow_one_another() -> None:
@@ -135,6 +137,23 @@ def test_what_was_parked_before_is_tried_once_more_and_what_was_merged_is_not() 
     assert course(play, before, mine, answers={before.uid: PARKED}) == Waits("Workflow task-flow-1-2 is at work")
 
 
+def test_what_was_parked_goes_on_with_its_pull_request_while_that_is_open() -> None:
+    before = a_child("1", ended=True, node="w-0/n-1/earlier")
+    for number in ("7", ""):
+        answer = PARKED.model_copy(update={"outputs": {"verdict": "parked", "pull-request": number}})
+        begun = course(a_play(), before, answers={before.uid: answer})
+        assert isinstance(begun, Begin)
+        given = {each["name"]: each["value"] for each in begun.manifest["spec"]["arguments"]["parameters"]}
+        assert given.get("pull-request", "") == number
+
+
+def test_another_task_or_repository_under_the_same_id_is_not_taken_for_it() -> None:
+    play = a_play()
+    other = a_child("1", ended=True, about="somebody else's")
+    assert isinstance(course(play, other, answers={other.uid: MERGED}), Begin)
+    assert ask(play, 1).about != ask(play, 1, repository="acme/other").about
+
+
 def test_a_suspended_play_begins_nothing() -> None:
     assert course(a_play(held=True)) == Waits("the Workflow is suspended")
 
@@ -147,6 +166,7 @@ def test_a_suspended_play_begins_nothing() -> None:
         ({"words": "task-9"}, "has no parameter task-9"),
         ({"words": "parallel"}, "parameter words"),
         ({"rank": "x"}, "parameter rank"),
+        ({"play": "other"}, "says another"),
     ],
 )
 def test_what_cannot_be_asked_for_is_named(more: dict[str, str], said: str) -> None:

@@ -62,7 +62,8 @@ def test_ids_become_names_that_argo_takes_and_no_two_the_same() -> None:
         ([task("a"), task("b", "a")], ("b",), "task b depends on a, which is not done; choose it, too"),
         ([task("a b")], (), "task a b: its id must be of letters"),
         ([task(f"t{n}") for n in range(101)], (), "101 tasks are to do, and a play has at most 100"),
-        ([Task("a", "t", "x" * 700_000)], (), "more than 600,000 characters"),
+        ([Task("a", "t", "x" * 70_000)], (), "task a has more than 65,536 characters"),
+        ([Task(f"t{n}", "t", "\u754c" * 60_000) for n in range(4)], (), "more than 600,000 bytes"),
     ],
 )
 def test_what_cannot_be_played_is_said(tasks: list[Task], only: tuple[str, ...], said: str) -> None:

@@ -70,4 +70,15 @@ def test_somebody_else_s_merged_pull_request_is_none_of_its_own(scene: Scene) ->
     assert merge(scene)[0] == "merged"
     a_flow(scene)
     assert came_to(scene).verdict == "parked"
-    assert came_to(scene, "nobody").verdict == "parked"
+
+
+def test_of_a_workflow_that_the_ledger_does_not_know_nothing_is_said(scene: Scene) -> None:
+    told = came_to(scene, "nobody")
+    assert (told.verdict, "knows no flow" in told.message) == (None, True)
+
+
+def test_a_pull_request_that_is_open_is_gone_on_with_and_a_closed_one_is_not(scene: Scene) -> None:
+    a_flow(scene, scene.number)
+    assert came_to(scene).outputs["pull-request"] == str(scene.number)
+    scene.call("of-ann", "PATCH", f"/pulls/{scene.number}", {"state": "closed"})
+    assert came_to(scene).outputs["pull-request"] == ""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from pressplay.cli import checkout, plays_cluster
 from pressplay.cli import plays_text as text
@@ -21,6 +23,7 @@ from pressplay.planner import plays
 from pressplay.planner.backlog import BacklogError, Task, check, parse
 from pressplay.planner.plays import PlayWrong, Settings, play_name
 from pressplay.planner.schedule import Limits
+from pressplay.resources.coderun import CodeRunSpec
 
 USUAL = Path(".taskmaster/tasks/tasks.json")
 # It begins a Workflow's name and is a label's value.
@@ -57,12 +60,12 @@ def play(
     repository = repo or (here.repository if here else "")
     if not repository:
         raise WrongCall("no repository is named, and the backlog is in no checkout with a remote", "add --repo")
-    source = f"{here.directory}/{file.name}".lstrip("/") if here else file.name
+    settings = _settings(repository, max_parallel, told)
     if name is not None and not NAME.fullmatch(name):
         raise WrongCall(f"--name {name!r} is wrong", "write small letters, digits and `-`, at most 50, a letter first")
-    named = name or play_name(f"{source}#{tag}" if tag else source, repository)
     tasks, chosen = read(file, tag, only)
-    settings = Settings(repository, told["persona"], told["base"], told["model"], max_parallel)
+    source = f"{here.directory}/{file.name}".lstrip("/") if here else str(file.resolve())
+    named = name or play_name(f"{source}#{tag}" if tag else source, repository)
     if dry_run:
         click.echo(_plan_as(output, named, tasks, chosen, settings))
         return
@@ -72,6 +75,8 @@ def play(
     namespace = flows_namespace(access)
     if namespace is None:
         raise Problem("a play needs Argo Workflows", "install it, and set flows.enabled; runs alone need none")
+    if only:
+        plays_cluster.refuse_beside(access, namespace, named)
     workflow = plays_cluster.begin(access, namespace, named, chosen, settings)
     say(f"workflow/{workflow} plays {len(chosen)} of {len(tasks)} tasks in {namespace}")
     say(f"  `pressplay plays {named}` tells where it is")
@@ -95,6 +100,24 @@ def read(file: Path, tag: str | None, only: tuple[str, ...]) -> tuple[list[Task]
         return tasks, plays.chosen(tasks, only)
     except (BacklogError, PlayWrong) as error:
         raise click.ClickException(f"{file}: {error}") from None
+
+
+def _settings(repository: str, parallel: int | None, told: Mapping[str, Any]) -> Settings:
+    """How it is played, each of its form: what is wrong is said before anything begins.
+
+    Raises:
+        WrongCall: something has not; names the option.
+    """
+    spec = {"repository": repository, "task": "-", **{name: value for name, value in told.items() if value}}
+    try:
+        CodeRunSpec.model_validate(spec)
+    except ValidationError as error:
+        field = str(error.errors()[0]["loc"][0])
+        option = "--repo" if field == "repository" else f"--{field}"
+        raise WrongCall(
+            f"{option} {str(spec.get(field))[:80]!r} is wrong", "`pressplay play --help` explains it"
+        ) from None
+    return Settings(repository, told["persona"], told["base"], told["model"], parallel)
 
 
 def _usual() -> Path:

@@ -70,13 +70,16 @@ def begin(access: Access, namespace: str, play: str, tasks: Sequence[Task], sett
     before = generations(access, namespace, play)
     number = max((generation(each) for each in before), default=0) + 1
     name = plays.workflow_name(play, number)
+    manifest, there = plays.build(play, tasks, settings, number), objects(API_VERSION, PLURAL, namespace)
+    # What the API server would not take must not end what is at work.
+    access.create(there, manifest, dryRun="All")
     for each in before:
         if not workflows.finished(each):
             path = objects(API_VERSION, PLURAL, namespace, each["metadata"]["name"])
             told = {"metadata": {"annotations": {names.SUCCEEDED_BY: name}}, "spec": {"shutdown": "Terminate"}}
             access.patch(path, told)
     try:
-        access.create(objects(API_VERSION, PLURAL, namespace), plays.build(play, tasks, settings, number))
+        access.create(there, manifest)
     except Refused as refusal:
         if refusal.status != HTTPStatus.CONFLICT:
             raise
@@ -84,6 +87,19 @@ def begin(access: Access, namespace: str, play: str, tasks: Sequence[Task], sett
             f"somebody else has begun {name} just now", f"`pressplay plays {play}` tells where it is"
         ) from None
     return name
+
+
+def refuse_beside(access: Access, namespace: str, play: str) -> None:
+    """See that a play of some tasks alone does not take the place of one that is at work.
+
+    Raises:
+        Problem: it would.
+    """
+    live = next((each for each in generations(access, namespace, play) if not workflows.finished(each)), None)
+    if live is not None:
+        name = live["metadata"]["name"]
+        told = f"wait for it, or end it with `argo stop {name}`; or take another --name"
+        raise Problem(f"workflow/{name} plays this backlog, and --only would take its place", told)
 
 
 def generations(access: Access, namespace: str, play: str) -> list[dict[str, Any]]:

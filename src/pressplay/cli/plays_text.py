@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pressplay.cli.plays_cluster import Board, Where
@@ -85,6 +86,6 @@ def _why(where: Where) -> str:
 
 def _by_wave(tasks: Sequence[Task], chosen: Sequence[Task], limits: Limits) -> list[tuple[int, Task]]:
     wanted = {task.identity: task for task in chosen}
-    done = [task for task in tasks if task.status.done]
+    done = [replace(task, depends_on=()) for task in tasks if task.status.done]
     waves = schedule.waves([*done, *chosen], limits)
     return [(number, wanted[turn.identity]) for number, wave in enumerate(waves, start=1) for turn in wave]

@@ -6,13 +6,15 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from typing import Any
 
 import click
 import yaml
 
 from pressplay.cli import plays_cluster
 from pressplay.cli import plays_text as text
-from pressplay.cli.failures import Exit
+from pressplay.cli.failures import Exit, Problem
+from pressplay.cli.follow import PATIENCE_SECONDS
 from pressplay.cli.plays_cluster import Board
 from pressplay.cli.show import one_line, say
 from pressplay.cli.waiting import INTERRUPTED
@@ -28,7 +30,7 @@ def until_settled(access: Access, namespace: str, play: str, timeout: float | No
     told: dict[str, str] = {}
     try:
         while True:
-            workflow = plays_cluster.generations(access, namespace, play)[-1]
+            workflow = _newest(access, namespace, play)
             board = plays_cluster.board_of(workflow)
             _tell(board, told)
             if board.over or (ends is not None and time.monotonic() >= ends):
@@ -42,6 +44,27 @@ def until_settled(access: Access, namespace: str, play: str, timeout: float | No
     if not board.over:
         sys.exit(Exit.NOT_FINISHED)
     sys.exit(Exit.SUCCEEDED if board.merged else Exit.FAILED)
+
+
+def _newest(access: Access, namespace: str, play: str) -> dict[str, Any]:
+    """The play's newest Workflow; a cluster that does not answer is asked again for a while.
+
+    Raises:
+        Problem: there is none any more.
+        Unreachable: nobody answers.
+    """
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            found = plays_cluster.generations(access, namespace, play)
+        except Unreachable:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(1)
+            continue
+        if not found:
+            raise Problem(f"the play {play} was deleted", "`pressplay play` begins it once more")
+        return found[-1]
 
 
 def show(board: Board, output: str) -> None:

@@ -32,6 +32,7 @@ from pressplay.personas.schema import Persona
 from pressplay.planner.backlog import BacklogError, Task, parse
 from pressplay.policy import project as project_settings
 from pressplay.policy.cluster import ClusterPolicy, allowed_models, capped, no_model, refusal
+from pressplay.policy.judges import only_judges
 from pressplay.policy.project import ProjectSettings
 from pressplay.policy.snapshots import Start
 from pressplay.protocol.control import Admission, AdmissionRequest
@@ -106,6 +107,7 @@ class Admissions:
             issue=spec.issue if isinstance(spec, CodeRunSpec) else None,
             pull_request=spec.pull_request if isinstance(spec, CodeRunSpec) else None, mcp=project.servers(),
             fixers=project.fixers() if persona.fixers else (),
+            judges=only_judges(spec, persona.name, _judged_before(earlier)),
         )  # fmt: skip
         told = plan.model_dump_json()
         row = await asyncio.to_thread(self.ledger.admit, request, admission, told, plan.subject, found.taint)
@@ -335,6 +337,14 @@ def documents_task(spec: DocsRunSpec, tasks: list[Task]) -> str:
     ]
     lines += [f"Task {task.identity}: {task.title}\n{task.text}" for task in tasks]
     return "\n\n".join(lines)
+
+
+def _judged_before(earlier: Earlier | None) -> tuple[str, bool] | None:
+    """Who worked the run that this one goes on with, and whether that one only judged."""
+    if earlier is None:
+        return None
+    plan = Plan.model_validate_json(earlier.row.plan)
+    return plan.persona, plan.judges
 
 
 def _unknown_model(error: UnknownModel, spec: Spec, persona: Persona, wire: str) -> str:

@@ -105,7 +105,7 @@ def assemble(settings: GatewaySettings, cluster: Cluster) -> Gateway:
     )  # fmt: skip
     control = ControlRoutes(operator, the.ledger, admissions, outputs, the.metrics)
     flows = FlowRoutes(operator, Flows(the.ledger), the.signer, the.policy, the.redactor, news, ending)
-    gates = GateRoutes.made(operator, the.ledger, the.signer, the.github, the.redactor, the.policy)
+    gates = GateRoutes.made(operator, the.ledger, the.signer, the.github, the.redactor, the.policy, the.personas)
     inbox = Inbox(Events(the.ledger), the.signer, the.github, settings.events, news, the.metrics)
     return Gateway(
         runs=_application(*_for_runs(the, cluster, catalogue, outputs)),

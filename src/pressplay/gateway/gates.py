@@ -33,6 +33,7 @@ from pressplay.ledger.gates import GateLog, Stood
 from pressplay.ledger.store import Ledger
 from pressplay.ledger.subjects import Subjects
 from pressplay.ledger.taints import Successor, Taints
+from pressplay.personas.loader import Personas
 from pressplay.policy.cluster import ClusterPolicy
 from pressplay.policy.flows import Ours
 from pressplay.policy.gates import Judgement, Verdict, held_back, judge_approval, judge_checks, judge_reviews
@@ -108,10 +109,11 @@ class GateRoutes:
         github: Callable[[object], GitHub],
         redactor: Redactor,
         policy: ClusterPolicy,
+        personas: Personas,
     ) -> GateRoutes:
         """The routes, with what they keep in this ledger."""
         log = GateLog(ledger)
-        triage, merger = Triage(log, redactor, signer.ours), Merger(ledger, policy.merge)
+        triage, merger = Triage(log, redactor, signer.ours), Merger(ledger, personas, policy.merge)
         about = Subjects(ledger), Taints(ledger), Approvals(ledger)
         return cls(authenticate, signer, github, log, *about, triage, merger, Tasks(Flows(ledger), log))
 

@@ -9,23 +9,34 @@ import asyncio
 import base64
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pressplay.github import checks, merging
-from pressplay.github.checks import Demands
 from pressplay.github.client import GitHub
 from pressplay.github.errors import GitHubError, NotFound
-from pressplay.github.merging import DECLINED
+from pressplay.github.merging import DECLINED, Standing
 from pressplay.github.reviews import Pull, Review
 from pressplay.ledger import verdicts
 from pressplay.ledger.store import Ledger
+from pressplay.personas.loader import Personas, UnknownPersona
 from pressplay.policy import project
 from pressplay.policy.flows import BRANCHES, Ours
 from pressplay.policy.gates import Judgement, Verdict, judge_reviews, objection
-from pressplay.policy.merge import Facts, MergeFloor, MergeSettings, Method, judge_merge, methods, needed
+from pressplay.policy.merge import (
+    Facts,
+    MergeFloor,
+    MergeSettings,
+    Method,
+    first_of_all,
+    judge_merge,
+    methods,
+    needed,
+)
 from pressplay.policy.project import ProjectError
 
 LOG = logging.getLogger(__name__)
+LOOKS = 5
+PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,7 @@ class Merger:
     """
 
     ledger: Ledger
+    personas: Personas
     floor: MergeFloor
 
     async def look(
@@ -94,23 +106,25 @@ class Merger:
         """
         pull, head = asked.pull, asked.head
         standing = await merging.standing(github, asked.repository, pull.number)
-        if standing.merged:
-            done = judge_merge(Facts(head, pull, standing, needed(MergeSettings(), self.floor, Demands())))
-            return Merged(done, standing.commit if done.verdict is Verdict.MERGED else "")
+        early = first_of_all(head, pull, standing)
+        if early is not None:
+            return await self._done(github, asked, standing, early)
         try:
             settings = await _settings(github, asked.repository)
-        except ProjectError as error:
-            return Merged(Judgement(None, f"{error}; mend it on the default branch"))
+            wanted_of = (*settings.verdicts, *self.floor.verdicts)
+            names = {name: self.personas.find(name).name for name in wanted_of}
+        except (ProjectError, UnknownPersona) as error:
+            return Merged(Judgement(None, f"{error}; mend it in {project.FILE} of the default branch"))
         demands = await checks.demands(github, asked.repository, pull.base)
         wanted = needed(settings, self.floor, demands)
         facts = Facts(
-            head, pull, standing, wanted,
+            head, pull, standing, replace(wanted, verdicts=tuple(names[name] for name in wanted.verdicts)),
             await asyncio.to_thread(verdicts.of_commit, self.ledger, asked.repository_id, pull.number, pull.base, head),
             await judge_checks(),
             objection(pull, people.said, people.may_write, people.ours),
             judge_reviews(head, pull, people.said, people.may_write, people.barred, people.ours,
                           needed=wanted.approvals),
-            await merging.behind(github, asked.repository, pull.base, head) if pull.open else 0,
+            await merging.behind(github, asked.repository, pull.base, head),
         )  # fmt: skip
         judgement = judge_merge(facts)
         if judgement.verdict is Verdict.BEHIND:
@@ -120,11 +134,11 @@ class Merger:
         if demands.queued:
             told = f"{pull.base} is merged into by a queue, which is not served yet; add the pull request to it by hand"
             return Merged(Judgement(None, told))
-        return await self._merge(github, asked, settings, methods(settings, demands), facts.behind)
+        return await self._merge(github, asked, methods(settings, demands), facts.behind)
 
     async def _merge(
-        self, github: GitHub, asked: Asked, settings: MergeSettings, ways: tuple[Method, ...], behind: int
-    ) -> Merged:
+        self, github: GitHub, asked: Asked, ways: tuple[Method, ...], behind: int
+    ) -> Merged:  # fmt: skip
         refusals = []
         for way in ways:
             if way is Method.FAST_FORWARD and behind:
@@ -134,14 +148,28 @@ class Merger:
             except DECLINED as refusal:
                 refusals.append(f"{way}: {_line(refusal)}")
                 continue
-            if settings.delete_branch and asked.pull.branch.startswith(BRANCHES):
-                await self._clean_up(github, asked)
             told = f"{asked.head[:12]} is merged into {asked.pull.base} as {commit[:12]} ({way})"
-            return Merged(Judgement(Verdict.MERGED, told), commit)
+            return await self._seen(github, asked, told)
         # Whoever refuses knows more than was asked of: a rule of another kind, or a push in this moment.
         return Merged(
             Judgement(None, f"GitHub merges nothing: {'; '.join(refusals) or 'no way of merging is allowed'}")
         )
+
+    async def _seen(self, github: GitHub, asked: Asked, told: str) -> Merged:
+        """A merge that was made, once GitHub says so of the pull request: it sees what came by the base a bit later."""
+        for _ in range(LOOKS):
+            standing = await merging.standing(github, asked.repository, asked.pull.number)
+            if standing.merged:
+                return await self._done(github, asked, standing, Judgement(Verdict.MERGED, told))
+            await asyncio.sleep(PAUSE_SECONDS)
+        return Merged(Judgement(None, f"{told}; GitHub has not marked the pull request yet"))
+
+    async def _done(self, github: GitHub, asked: Asked, standing: Standing, judgement: Judgement) -> Merged:
+        if judgement.verdict is not Verdict.MERGED:
+            return Merged(judgement)
+        if asked.pull.branch.startswith(BRANCHES) and not asked.pull.fork:
+            await self._clean_up(github, asked)
+        return Merged(judgement, standing.commit)
 
     async def _bring_up_to_date(self, github: GitHub, asked: Asked, judgement: Judgement) -> Merged:
         try:
@@ -152,9 +180,12 @@ class Merger:
         return Merged(Judgement(None, f"{judgement.message}; GitHub brings it in"))
 
     async def _clean_up(self, github: GitHub, asked: Asked) -> None:
+        """Remove the branch of ours that was merged, where the project does not keep them; it may be gone already."""
         try:
+            if not (await _settings(github, asked.repository)).delete_branch:
+                return
             await merging.remove_branch(github, asked.repository, asked.pull.branch)
-        except GitHubError as error:
+        except (GitHubError, ProjectError) as error:
             # It is merged, and a branch too many harms nobody.
             LOG.warning("branch %s of %s stays: %s", asked.pull.branch, asked.repository, error)
 
@@ -174,10 +205,13 @@ async def _settings(github: GitHub, repository: str) -> MergeSettings:
         ProjectError: its settings cannot be used.
     """
     try:
-        told = await github.read(f"/repos/{repository}/contents/{project.FILE}")
+        # Of a folder it is a list.
+        told: object = await github.read(f"/repos/{repository}/contents/{project.FILE}")
     except NotFound:
         return MergeSettings()
-    return project.parse(base64.b64decode(str(told.get("content") or ""))).merge
+    if not isinstance(told, dict) or told.get("encoding") != "base64":
+        raise ProjectError(f"{project.FILE} is no file, or has more than 1 MB")
+    return project.parse(base64.b64decode(str(told["content"]))).merge
 
 
 def _line(error: Exception) -> str:

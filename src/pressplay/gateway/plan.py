@@ -21,6 +21,7 @@ class Plan(Message):
         pull_request: the pull request that the run is about.
         mcp: tool servers of the project.
         fixers: of the project, for a persona that has them run first.
+        judges: it is asked nothing but to judge its pull request, so that its verdict counts at the merge.
     """
 
     persona: str
@@ -39,6 +40,7 @@ class Plan(Message):
     pull_request: int | None = None
     mcp: tuple[McpServer, ...] = ()
     fixers: tuple[Fixer, ...] = ()
+    judges: bool = False
 
     @property
     def subject(self) -> str:

@@ -23,6 +23,7 @@ class Standing:
         merged: whether it is; `commit` is then the one with which the base has its changes.
         mergeable: whether it merges without conflicts; None while GitHub has not found out.
         head: where its branch stood when it was merged, or stands.
+        base: the branch that it is for.
     """
 
     merged: bool
@@ -30,6 +31,7 @@ class Standing:
     mergeable: bool | None
     draft: bool
     head: str
+    base: str
 
 
 async def standing(github: GitHub, repository: str, number: int) -> Standing:
@@ -41,7 +43,14 @@ async def standing(github: GitHub, repository: str, number: int) -> Standing:
     told = await github.pull(repository, number)
     merged = bool(told.get("merged"))
     commit = str(told.get("merge_commit_sha") or "") if merged else ""
-    return Standing(merged, commit, told.get("mergeable"), bool(told.get("draft")), str(told["head"]["sha"]))
+    return Standing(
+        merged,
+        commit,
+        told.get("mergeable"),
+        bool(told.get("draft")),
+        str(told["head"]["sha"]),
+        str(told["base"]["ref"]),
+    )
 
 
 async def behind(github: GitHub, repository: str, base: str, head: str) -> int:

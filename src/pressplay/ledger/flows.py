@@ -203,8 +203,8 @@ class Flows:
         with self._ledger.transaction() as connection:
             return _row(connection.execute(_latest(key)).one())
 
-    def pulls_of(self, uid: str) -> list[int]:
-        """The pull requests that hold the work of a submitted flow's runs, the oldest first.
+    def pulls_of(self, repository_id: int, uid: str) -> list[int] | None:
+        """The pull requests that hold the work of a submitted flow's runs, the oldest first; None where it is unknown.
 
         Args:
             uid: of its Workflow.
@@ -213,7 +213,10 @@ class Flows:
         wanted = select(outputs.c.pull_request).join(of_flows, of_flows.c.run == outputs.c.run)
         wanted = wanted.join(flows, flows.c.id == of_flows.c.flow).where(flows.c.key == f"{BY_HAND}:{uid}")
         wanted = wanted.where(outputs.c.pull_request.is_not(None)).order_by(outputs.c.time)
+        known = select(flows.c.id).where(flows.c.key == f"{BY_HAND}:{uid}", flows.c.repository_id == repository_id)
         with self._ledger.transaction() as connection:
+            if connection.execute(known).first() is None:
+                return None
             return list(dict.fromkeys(connection.execute(wanted).scalars()))
 
     def ended(self, identity: int, end: End | None = None) -> FlowRow | None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import select
 
 from pressplay.ledger import tables
 from pressplay.ledger.store import Ledger
-from pressplay.protocol.control import Admission
 
 
 def of_commit(ledger: Ledger, repository_id: int, number: int, base: str, head: str) -> dict[str, str]:
     """The latest verdict of each persona on a pull request's commit, as it was judged for this base.
 
     A run that changed something has judged the commit that it left; one that changed nothing that which it began on.
+    Only runs count that were asked for nothing but that (`pressplay.policy.judges`).
 
     Args:
         number: of the pull request.
@@ -27,14 +29,13 @@ def of_commit(ledger: Ledger, repository_id: int, number: int, base: str, head: 
     found: dict[str, str] = {}
     with ledger.transaction() as connection:
         for row in connection.execute(wanted):
-            admission = Admission.model_validate_json(row.admission)
-            about = _number_of(row.plan)
-            if about == number and admission.base == base and head == (row.head or admission.base_sha):
-                found[admission.persona] = row.verdict
+            plan: Mapping[str, Any] = json.loads(row.plan)
+            admission: Mapping[str, Any] = json.loads(row.admission)
+            judged = row.head or admission.get("base_sha")
+            if (
+                plan.get("judges")
+                and plan.get("pull_request") == number
+                and (admission.get("base"), judged) == (base, head)
+            ):
+                found[str(plan.get("persona"))] = row.verdict
     return found
-
-
-def _number_of(plan: str) -> int | None:
-    """The pull request that a run was about."""
-    number = json.loads(plan).get("pull_request")
-    return number if isinstance(number, int) else None

@@ -41,9 +41,9 @@ def ordered(after: Mapping[str, Collection[str]], key: Callable[[str], Any]) -> 
     """Each name after all that it depends on; among those that could come next the one with the smallest key.
 
     Args:
-        after: what each depends on, by name; in no circle, and on nothing that is no key.
+        after: what each depends on, by name, in no circle; what is no key is not waited for.
     """
-    left = {name: len(set(before)) for name, before in after.items()}
+    left = {name: len(set(before) & after.keys()) for name, before in after.items()}
     following = followers(after)
     ready = [(key(name), name) for name, count in left.items() if not count]
     heapq.heapify(ready)
@@ -59,10 +59,10 @@ def ordered(after: Mapping[str, Collection[str]], key: Callable[[str], Any]) -> 
 
 
 def followers(after: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
-    """What depends on each, by name."""
+    """What depends on each, by name; what is no key is left out."""
     found: dict[str, list[str]] = {name: [] for name in after}
     for name, before in after.items():
-        for each in set(before):
+        for each in set(before) & found.keys():
             found[each].append(name)
     return found
 

@@ -1,17 +1,18 @@
 """Whether two sets of paths, given in globs, may touch the same file. Pure.
 
 `*` and `?` stay within a folder, `**` crosses folders, wildcards without `/` mean such a name anywhere; all else is
-told from the root on, and a folder means all below it. In doubt they meet: two tasks that wait for each other lose
-time, two that change one file lose work.
+told from the root on, and means all below it, too, where it is a folder. In doubt they meet, and case does not count:
+two tasks that wait for each other lose time, two that change one file lose work.
 """
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 from functools import lru_cache
 
 DEEP = "**"
-WILD = ("*", "?", "[")
+WILD = ("*", "?", "[", "{")
 
 
 def first_overlap(ours: Iterable[str], theirs: Iterable[str]) -> tuple[str, str] | None:
@@ -23,19 +24,27 @@ def first_overlap(ours: Iterable[str], theirs: Iterable[str]) -> tuple[str, str]
 @lru_cache(maxsize=65536)
 def meet(one: str, other: str) -> bool:
     """Whether there may be a path that both patterns match."""
+    if not _wild(one) and not _wild(other):
+        first, second = sorted((_named(one), _named(other)), key=len)
+        return second[: len(first)] == first
     return _meet(_parts(one), _parts(other))
 
 
+def _wild(pattern: str) -> bool:
+    return any(sign in pattern for sign in WILD)
+
+
+def _named(pattern: str) -> tuple[str, ...]:
+    """The folders and the name that a pattern consists of."""
+    parts = posixpath.normpath(pattern.lower()).split("/")
+    return tuple(part for part in parts if part not in ("", "."))
+
+
 def _parts(pattern: str) -> tuple[str, ...]:
-    parts = [part for part in pattern.split("/") if part]
-    anywhere = [DEEP] if "/" not in pattern and any(sign in pattern for sign in WILD) else []
-    below = [DEEP] if pattern.endswith("/") or (parts and _may_be_folder(parts[-1])) else []
-    return (*anywhere, *parts, *below)
-
-
-def _may_be_folder(name: str) -> bool:
-    """Whether people write a folder so: without an ending, and without wildcards."""
-    return "." not in name[1:] and not any(sign in name for sign in WILD)
+    parts = _named(pattern)
+    anywhere = [DEEP] if _wild(pattern) and "/" not in pattern else []
+    folder = pattern.endswith("/") or (not _wild(pattern) and "." not in (parts or ("",))[-1][1:])
+    return (*anywhere, *parts, *([DEEP] if folder else []))
 
 
 def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
@@ -84,5 +93,5 @@ def _fixed(name: str) -> tuple[str | None, str]:
     places = [place for place, sign in enumerate(name) if sign in WILD]
     if not places:
         return None, ""
-    last = max(places[-1], name.rfind("]"))
+    last = max(places[-1], name.rfind("]"), name.rfind("}"))
     return name[: places[0]], name[last + 1 :]

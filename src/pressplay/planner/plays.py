@@ -26,6 +26,8 @@ IDENTITY: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 # One Workflow has at most 1.5 MiB; Argo keeps each of its texts once more beside its nodes.
 LONGEST_WORDS: Final = 600_000
 MOST_NODES: Final = 100
+# As much as a run's task may have.
+LONGEST_TASK: Final = 65_536
 
 
 class PlayWrong(Exception):
@@ -85,16 +87,20 @@ def chosen(tasks: Sequence[Task], only: Sequence[str] = ()) -> list[Task]:
     strange = next((task.identity for task in wanted if not IDENTITY.fullmatch(task.identity)), None)
     if strange is not None:
         raise PlayWrong(f"task {strange}: its id must be of letters, digits and ._-, at most 63; give it another")
+    long = next((task.identity for task in wanted if len(words_of(task)) > LONGEST_TASK), None)
+    if long is not None:
+        raise PlayWrong(f"task {long} has more than {LONGEST_TASK:,} characters; say it in fewer, or make two of it")
     if len(wanted) > MOST_NODES:
         raise PlayWrong(f"{len(wanted)} tasks are to do, and a play has at most {MOST_NODES}; choose some with --only")
-    if sum(len(words_of(task)) for task in wanted) > LONGEST_WORDS:
-        raise PlayWrong(f"the tasks have more than {LONGEST_WORDS:,} characters; choose some with --only")
+    if sum(len((words_of(task) + "".join(task.paths)).encode()) for task in wanted) > LONGEST_WORDS:
+        raise PlayWrong(f"the tasks have more than {LONGEST_WORDS:,} bytes; choose some with --only")
     return wanted
 
 
 def words_of(task: Task) -> str:
     """What an agent is told of a task."""
-    parts = [f"{task.title} (task {task.identity})", task.text]
+    # The first line says which task it is: by it what was done of it is found again.
+    parts = [f"{' '.join(task.title.split())} (task {task.identity})", task.text]
     if task.criteria:
         parts.append("It is accepted when all of this holds:\n" + "\n".join(f"- {each}" for each in task.criteria))
     return "\n\n".join(part for part in parts if part)

@@ -35,6 +35,7 @@ class Verdict(StrEnum):
     CLOSED = "closed"
     MERGED = "merged"
     CONFLICT = "conflict"
+    UNJUDGED = "unjudged"
     BEHIND = "behind"
 
 

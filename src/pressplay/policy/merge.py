@@ -133,6 +133,8 @@ def current(facts: Facts) -> Judgement | None:
         return Judgement(Verdict.STALE, f"pull request {pull.number} has gone on to {pull.head[:12]}")
     if pull.fork:
         return Judgement(Verdict.FAILED, "its head lies in a fork: a person merges it")
+    if facts.standing.base != pull.base:
+        return Judgement(None, f"its base has just become {facts.standing.base}")
     return None
 
 
@@ -151,7 +153,7 @@ def judged(facts: Facts) -> Judgement | None:
     for name in facts.needed.verdicts:
         said = facts.verdicts.get(name)
         if said is None:
-            return Judgement(Verdict.FAILED, f"{name} has not judged {facts.head[:12]} for {facts.pull.base}")
+            return Judgement(Verdict.UNJUDGED, f"{name} has not judged {facts.head[:12]} for {facts.pull.base}")
         if said != GOOD:
             return Judgement(Verdict.FAILED, f"{name} says {said} of {facts.head[:12]}")
     return None
@@ -188,6 +190,12 @@ def up_to_date(facts: Facts) -> Judgement | None:
         told = f"{facts.pull.base} has {facts.behind} commits that it has not, and the branch's rules demand them"
         return Judgement(Verdict.BEHIND, told)
     return None
+
+
+def first_of_all(head: str, pull: Pull, standing: Standing) -> Judgement | None:
+    """What ends it before anything else is asked: of a pull request that is closed not even the base may be there."""
+    facts = Facts(head, pull, standing, Needed((), 0, up_to_date=False, allowed=True))
+    return merged(facts) or current(facts)
 
 
 def known(facts: Facts) -> Judgement | None:

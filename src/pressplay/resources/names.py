@@ -22,6 +22,7 @@ WORKSTREAM: Final = "agents.platform/workstream"
 PLAY: Final = "agents.platform/play"
 TASK: Final = "agents.platform/task"
 PATHS: Final = "agents.platform/paths"
+ABOUT: Final = "agents.platform/about"
 # Of a play that a newer one goes on with: its tasks are that one's now.
 SUCCEEDED_BY: Final = "agents.platform/succeeded-by"
 GENERATION: Final = "agents.platform/generation"

@@ -115,7 +115,7 @@ MERGE: Final = Node(
     "Merges a commit when verdicts, checks and people's approvals allow it; each is looked at anew.",
     {"repository": _REPOSITORY, "pull-request": _NUMBER, "head": "the commit that is merged, and no other"},
     {
-        "verdict": "merged, failed, changes-requested, conflict, behind, stale, closed or timed-out",
+        "verdict": "merged, failed, unjudged, changes-requested, conflict, stale, closed or timed-out",
         "head": "the commit with which the base has it; the one that was judged where it is not merged",
     },
     parts.MERGE_SECONDS,

@@ -17,6 +17,7 @@ from pressplay.operator.nodes import tasks
 from pressplay.operator.nodes.contract import BadInput, Operation, check_outputs, checked, operation_of, supplied
 from pressplay.operator.nodes.decide import LONGEST_MESSAGE, LOOK_AGAIN, Complete, Wait, refused
 from pressplay.operator.nodes.tasks import Adopt, Asking, Begin, Child, Ended
+from pressplay.planner.plays import FLOW as PLAY_FLOW
 from pressplay.protocol.gates import GateAnswer, GateAsked
 from pressplay.resources import names
 
@@ -43,7 +44,7 @@ class Plays:
         every, found = _read(workflow, nodes)
         if not every:
             return found
-        children = await self._children(workflow.namespace, every[0].given["play"])
+        children = await self._children(workflow.namespace, workflow.labels[names.PLAY])
         ended = {id(asked): child for asked in every if (child := tasks.latest(asked, children)) and child.ended}
         asked_of = [(asked, ended[id(asked)]) for asked in every if id(asked) in ended]
         told = await asyncio.gather(*(self._came_to(workflow, asked, child) for asked, child in asked_of))
@@ -52,8 +53,7 @@ class Plays:
         for asked in every:
             course = by_node[asked.node.id]
             if isinstance(course, Begin):
-                await self._begin(workflow, course.manifest)
-                found.append((asked.node, Wait(LOOK_AGAIN, tasks.at_work(course.manifest["metadata"]["name"]))))
+                found.append((asked.node, await self._begin(workflow, asked, course.manifest)))
             elif isinstance(course, Adopt):
                 await self._adopt(workflow, course)
                 found.append((asked.node, Wait(LOOK_AGAIN, tasks.at_work(course.child))))
@@ -64,30 +64,25 @@ class Plays:
         return found
 
     async def end(self, workflow: Workflow) -> None:
-        """End what is at work for a play that somebody has ended; not where a newer one goes on with it.
+        """End what is at work for a play that somebody has ended; a newer one has made that its own.
 
         Raises:
             kube's errors, Unserved: not all of it was ended.
         """
         play = workflow.labels.get(names.PLAY, "")
-        if not play or names.SUCCEEDED_BY in workflow.annotations or await self._goes_on(workflow, play):
+        if not play or names.SUCCEEDED_BY in workflow.annotations:
             return
         for child in await self._children(workflow.namespace, play):
-            if not child.ended:
+            if not child.ended and child.node.startswith(f"{workflow.uid}/"):
                 LOG.info("%s/%s is ended with its play %s", workflow.namespace, child.name, play)
                 await self.server.terminate(workflow.namespace, child.name)
 
     async def of_task(self, workflow: Workflow, look: Callable[[str, str], None]) -> None:
         """Have the play look whose task has ended."""
         play = workflow.labels.get(names.PLAY, "")
-        selector = f"{names.PLAY}={play},{names.FLOW}={tasks.PLAY_FLOW},{NOT_COMPLETED}"
+        selector = f"{names.PLAY}={play},{names.FLOW}={PLAY_FLOW},{NOT_COMPLETED}"
         for item in await self._listed(workflow.namespace, selector):
             look(workflow.namespace, item["metadata"]["name"])
-
-    async def _goes_on(self, workflow: Workflow, play: str) -> bool:
-        """Whether another Workflow of the same play is at work."""
-        selector = f"{names.PLAY}={play},{names.FLOW}={tasks.PLAY_FLOW},{NOT_COMPLETED}"
-        return any(item["metadata"]["uid"] != workflow.uid for item in await self._listed(workflow.namespace, selector))
 
     async def _children(self, namespace: str, play: str) -> list[Child]:
         selector = f"{names.PLAY}={play},{names.FLOW}={tasks.TASK_FLOW}"
@@ -117,14 +112,17 @@ class Plays:
         told = {"metadata": {"annotations": {names.NODE: course.node}}}
         await asyncio.to_thread(self.access.patch, path, told)
 
-    async def _begin(self, workflow: Workflow, manifest: Mapping[str, Any]) -> None:
+    async def _begin(self, workflow: Workflow, asked: Asking, manifest: Mapping[str, Any]) -> Complete | Wait:
         path = objects(argo.API_VERSION, argo.PLURAL, workflow.namespace)
         try:
             await asyncio.to_thread(self.access.create, path, manifest)
         except Refused as refusal:
-            # A look that was cut short has made it.
+            if refusal.status in (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.BAD_REQUEST):
+                return refused(asked.node, f"its Workflow cannot be made: {refusal.message}")
+            # One that is there was made by a look that was cut short. A quota has room again some time.
             if refusal.status != HTTPStatus.CONFLICT:
-                raise
+                return Wait(LOOK_AGAIN, f"its Workflow may not be made: {refusal.message}"[:LONGEST_MESSAGE])
+        return Wait(LOOK_AGAIN, tasks.at_work(manifest["metadata"]["name"]))
 
 
 def _read(
@@ -136,7 +134,10 @@ def _read(
     for node in nodes:
         try:
             check_outputs(node, Operation.TASK)
-            every.append(tasks.asking(workflow, node, checked(node)))
+            asked = tasks.asking(workflow, node, checked(node))
+            if asked.identity in [each.identity for each in every]:
+                raise BadInput(f"parameter task-id: another node asks for {asked.identity}, too")
+            every.append(asked)
         except BadInput as error:
             found.append((node, refused(node, str(error))))
     return every, found

@@ -20,8 +20,8 @@ from pressplay.planner.schedule import Limits, Standing, State
 from pressplay.protocol.gates import GateAnswer
 from pressplay.resources import names
 
-PLAY_FLOW: Final = "play-flow"
 TASK_FLOW: Final = "task-flow"
+KEPT_SECONDS: Final = 180 * 24 * 3600
 NEEDED: Final = ("repository", "play", "task-id", "words")
 HANDED_ON: Final = ("repository", "github-app", "base", "model")
 PARALLEL: Final = "parallel"
@@ -48,6 +48,12 @@ class Asking:
         """The task's id."""
         return self.given["task-id"]
 
+    @property
+    def about(self) -> str:
+        """Which task it is: its repository and its title, the first line of its words."""
+        told = f"{self.given['repository'].lower()} {self.text.splitlines()[0]}"
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
 
 @dataclass(frozen=True)
 class Child:
@@ -57,6 +63,7 @@ class Child:
         ended: nothing of it runs any more.
         created: when it was made, in the API server's words.
         node: the start of a node that it was made for, or that has gone on with it since.
+        about: which task of which repository it is, whatever its id: ids are given anew.
     """
 
     name: str
@@ -66,6 +73,7 @@ class Child:
     created: str
     paths: tuple[str, ...] = ()
     node: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,9 @@ def asking(workflow: Workflow, node: SuspendedNode, given: Mapping[str, str]) ->
     missing = next((name for name in NEEDED if name not in given), None)
     if missing is not None:
         raise BadInput(f"parameter {missing}: it is empty; `pressplay play` fills it")
-    text = workflow.parameters.get(given["words"], "")
+    if given["play"] != workflow.labels.get(names.PLAY):
+        raise BadInput(f"parameter play: the Workflow's label {names.PLAY} says another; `pressplay play` makes both")
+    text = workflow.parameters.get(given["words"], "").strip()
     if not text:
         raise BadInput(f"parameter words: the Workflow has no parameter {given['words']}, or it is empty")
     check_task(text)
@@ -128,7 +138,7 @@ def child_of(body: Mapping[str, Any]) -> Child:
     return Child(
         meta["name"], meta["uid"], labels.get(names.TASK, ""), labels.get(COMPLETED) == "true",
         str(meta.get("creationTimestamp") or ""), tuple((notes.get(names.PATHS) or "").splitlines()),
-        notes.get(names.NODE, ""),
+        notes.get(names.NODE, ""), notes.get(names.ABOUT, ""),
     )  # fmt: skip
 
 
@@ -137,16 +147,19 @@ def start_of(workflow: Workflow, asked: Asking) -> str:
     return f"{workflow.uid}/{asked.node.id}/{asked.node.started.isoformat()}"
 
 
-def name_of(asked: Asking, children: Iterable[Child]) -> str:
-    """One name a task and try: whoever looks at the same time, for whichever Workflow of the play, makes one alone."""
-    number = sum(child.task == asked.identity for child in children)
-    told = f"{asked.given['repository']} {asked.given['play']} {asked.identity} {number}"
+def name_of(asked: Asking, before: Child | None) -> str:
+    """One name a task and try: whoever looks at the same time, for whichever Workflow of the play, makes one alone.
+
+    Args:
+        before: the last Workflow of the task.
+    """
+    told = f"{asked.about} {asked.given['play']} {asked.identity} {before.uid if before else ''}"
     return f"{TASK_FLOW}-{hashlib.sha256(told.encode()).hexdigest()[:10]}"
 
 
 def latest(asked: Asking, children: Iterable[Child]) -> Child | None:
     """The Workflow of a task: the one at work, else the last that was."""
-    same = [child for child in children if child.task == asked.identity]
+    same = [child for child in children if (child.task, child.about) == (asked.identity, asked.about)]
     return max(same, key=lambda child: (not child.ended, child.created, child.name), default=None)
 
 
@@ -160,21 +173,21 @@ def courses(
         answers: what ended Workflows came to, by their uids.
     """
     found: dict[str, Course] = {}
-    free: list[Asking] = []
+    free: list[tuple[Asking, Child | None]] = []
     for asked in every:
         child = latest(asked, children)
         start = start_of(workflow, asked)
         if child is None or (child.ended and child.node != start and answers[child.uid].verdict not in (MERGED, None)):
             # What ended without a merge before this node began is tried once more: the play was begun anew for that.
-            free.append(asked)
+            free.append((asked, child))
         elif not child.ended:
             found[asked.node.id] = Waits(at_work(child.name)) if child.node == start else Adopt(child.name, start)
         else:
             answer = answers[child.uid]
             found[asked.node.id] = Ended(answer) if answer.verdict else Waits(answer.message)
     if workflow.held:
-        return {**found, **{asked.node.id: Waits("the Workflow is suspended") for asked in free}}
-    return {**found, **_turns(workflow, free, children)}
+        return {**found, **{asked.node.id: Waits("the Workflow is suspended") for asked, _ in free}}
+    return {**found, **_turns(workflow, free, children, answers)}
 
 
 def at_work(child: str) -> str:
@@ -182,28 +195,40 @@ def at_work(child: str) -> str:
     return f"Workflow {child} is at work"
 
 
-def _turns(workflow: Workflow, free: Sequence[Asking], children: Sequence[Child]) -> dict[str, Course]:
-    by_rank = sorted(free, key=lambda asked: int(asked.given.get("rank", "0")))
-    tasks = [Task(asked.identity, "", "", paths=asked.paths) for asked in by_rank]
+def _turns(
+    workflow: Workflow, free: Sequence[tuple[Asking, Child | None]], children: Sequence[Child],
+    answers: Mapping[str, GateAnswer],
+) -> dict[str, Course]:  # fmt: skip
+    by_rank = sorted(free, key=lambda each: int(each[0].given.get("rank", "0")))
+    tasks = [Task(asked.identity, "", "", paths=asked.paths) for asked, _ in by_rank]
     working = {child.task: Standing(State.WORKING, frozenset(child.paths)) for child in children if not child.ended}
-    by_identity = {asked.identity: asked for asked in by_rank}
+    by_identity = {asked.identity: (asked, before) for asked, before in by_rank}
     found: dict[str, Course] = {}
     for turn in schedule.decide(tasks, working, limits_of(workflow)):
-        asked = by_identity[turn.identity]
-        begins = Begin(build(workflow, asked, name_of(asked, children))) if turn.begins else None
-        found[asked.node.id] = begins or Waits(f"it waits for {turn.waits_for}")
+        asked, before = by_identity[turn.identity]
+        if turn.begins:
+            # What was parked with an open pull request goes on with that.
+            number = answers[before.uid].outputs.get("pull-request", "") if before else ""
+            found[asked.node.id] = Begin(build(workflow, asked, name_of(asked, before), number))
+        else:
+            found[asked.node.id] = Waits(f"it waits for {turn.waits_for}")
     return found
 
 
 def limits_of(workflow: Workflow) -> Limits:
     """How much of a play may be at work at once."""
     told = workflow.parameters.get(PARALLEL, "")
-    return Limits(int(told) if told.isdigit() and int(told) else None)
+    return Limits(int(told) if told.isascii() and told.isdecimal() and int(told) else None)
 
 
-def build(workflow: Workflow, asked: Asking, name: str) -> dict[str, Any]:
-    """The Workflow that works a task. Nobody owns it: it outlives the Workflow of the play."""
+def build(workflow: Workflow, asked: Asking, name: str, pull: str = "") -> dict[str, Any]:
+    """The Workflow that works a task. Nobody owns it: it outlives the Workflow of the play.
+
+    Args:
+        pull: number of a pull request that holds work of it already.
+    """
     given = {**{name: asked.given[name] for name in HANDED_ON if name in asked.given}, "task": asked.text}
+    given |= {"pull-request": pull} if pull else {}
     play = asked.given["play"]
     return {
         "apiVersion": argo.API_VERSION,
@@ -215,11 +240,13 @@ def build(workflow: Workflow, asked: Asking, name: str) -> dict[str, Any]:
                 names.MANAGED_BY: names.MANAGER, names.FLOW: TASK_FLOW, names.PLAY: play, names.TASK: asked.identity,
             },
             "annotations": {
-                names.PATHS: "\n".join(asked.paths), names.NODE: start_of(workflow, asked),
+                names.PATHS: "\n".join(asked.paths), names.NODE: start_of(workflow, asked), names.ABOUT: asked.about,
             },
         },
         "spec": {
             "workflowTemplateRef": {"name": TASK_FLOW},
             "arguments": {"parameters": [{"name": name, "value": value} for name, value in given.items()]},
+            # By it the play knows that the task is merged, for as long as the backlog does not say so.
+            "ttlStrategy": {"secondsAfterCompletion": KEPT_SECONDS},
         },
     }  # fmt: skip

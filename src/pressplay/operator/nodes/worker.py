@@ -37,7 +37,8 @@ from pressplay.operator.nodes.ledger import record, report, seen
 from pressplay.operator.nodes.plays import Plays, is_task
 from pressplay.operator.nodes.retry import grant
 from pressplay.operator.nodes.runs import NodeRun, earlier_of, read_run, run_name
-from pressplay.operator.nodes.tasks import PLAY_FLOW, TASK_FLOW
+from pressplay.operator.nodes.tasks import TASK_FLOW
+from pressplay.planner.plays import FLOW as PLAY_FLOW
 from pressplay.protocol.gates import OF_OPERATION, GateAnswer, GateAsked
 from pressplay.resources import names
 from pressplay.resources.base import API_VERSION, PLURALS
@@ -133,7 +134,7 @@ class NodeWorker:
     async def _follow_end(self, workflow: Workflow) -> None:
         """What the end of a play means for its tasks, and that of a task for its play."""
         flow = workflow.labels.get(names.FLOW)
-        if flow == PLAY_FLOW and (workflow.finished or workflow.shutdown):
+        if flow == PLAY_FLOW and workflow.shutdown:
             await self._plays.end(workflow)
         if flow == TASK_FLOW and workflow.finished and workflow.labels.get(names.PLAY):
             await self._plays.of_task(workflow, self.also)
@@ -169,6 +170,9 @@ class NodeWorker:
             memory.recorded = float("inf")
             LOG.info("%s/%s is not in the ledger: %s", workflow.namespace, workflow.name, error)
         except (Refused, Unreachable, gateways.NotReady) as error:
+            if names.PLAY in workflow.labels:
+                # By its runs in the ledger it is found out whether the task is merged, so none begins unknown.
+                raise Unreachable(str(error)) from None
             memory.recorded = time.monotonic() + UNAVAILABLE_WAIT
             LOG.info("%s/%s is not in the ledger yet: %s", workflow.namespace, workflow.name, error)
         return workflow

@@ -96,8 +96,9 @@ def _round() -> None:
         ours = parts.said(triage, "verdict", "ours")
         _again("after-checks", merge, "triage", ours, after="triage.Succeeded")
         _look_again("again-after-triage", "triage.Succeeded", f"{parts.no(ours)} && {_may_pass_by_itself(triage)}")
-        # Somebody pushed, or the base was brought in: what stands there now is looked at.
-        _look_again("again-on-new-commit", "merge.Succeeded", parts.said(merge, "verdict", "stale"))
+        # Somebody pushed, the base was brought in, or a persona that judged has changed something after another one.
+        stale = f"({parts.said(merge, 'verdict', 'stale')} || {parts.said(merge, 'verdict', 'unjudged')})"
+        _look_again("again-on-new-commit", "merge.Succeeded", stale)
 
 
 def _mend() -> None:
@@ -128,7 +129,8 @@ def _judge(persona: str, before: Task) -> Task:
 
 
 def _no(judge: Task) -> str:
-    return parts.said(judge, "verdict", "fail")
+    """Who judges and says nothing has not passed it."""
+    return parts.no(parts.said(judge, "verdict", "pass"))
 
 
 def _may_pass_by_itself(triage: Task) -> str:
