@@ -111,7 +111,7 @@ def test_of_several_steps_the_one_that_has_waited_longest_is_told_and_the_others
          "step qa waits for its turn: Lock status: 10/10", "kubectl rollout restart deployment workflow-controller"),
         (workflow(node("build", "Pending", kind="Pod", message="ImagePullBackOff")),
          "step build waits for its pod: ImagePullBackOff", "kubectl describe pods"),
-        (workflow(node("qa", "Running", QA), suspend=True), "suspended as a whole", "argo resume pr-flow-1"),
+        (workflow(node("qa", "Running", QA), suspend=True), "suspended as a whole", "kubectl patch workflow pr-flow-1"),
         (workflow(phase=""), "no Argo controller has looked at it for 11m", "workflow-controller"),
         (workflow(node("qa", "Failed", QA, message="CodeRun pr-flow-qa: GaveUp", outputs={"run": "pr-flow-qa"}),
                   phase="Failed"), "pr-flow-1 failed after 10m00s", "step qa: CodeRun pr-flow-qa: GaveUp"),

@@ -356,3 +356,13 @@ def test_where_nothing_fails_any_more_nobody_is_set_to_work(scene: Scene) -> Non
     scene.check("failure")
     scene.call("of-ann", "PATCH", f"/pulls/{scene.number}", {"state": "closed"})
     assert triaged(scene).verdict == "none"
+
+
+def test_where_nothing_is_required_a_commit_is_given_its_time_by_when_it_was_pushed(scene: Scene) -> None:
+    now = time.time()
+    waits = scene.ask("checks", now)
+    assert (waits.verdict, 0 < waits.again <= 90) == (None, True)
+    for move in scene.whole.hub.state.repositories["acme/sums"]["moves"]:
+        move["timestamp"] = "2020-01-01T00:00:00Z"
+    # Whoever begins to wait for it now need not wait once more.
+    assert scene.ask("checks", now).verdict == "passed"

@@ -28,6 +28,8 @@ GATES: Final[Mapping[str, str]] = {
     "wait-for-review": "a review of {subject}",
     "approve": "somebody with write access to approve {subject}",
     "triage": "the triage of failed checks of {subject}",
+    "merge": "what the merge of {subject} needs",
+    "task": "its task to be merged",
     "report": "the gateway to hear how it ended",
 }
 
@@ -89,7 +91,10 @@ def why_workflow(workflow: Workflow, steps: Sequence[Step], of_node: Mapping[str
     if spec.get("shutdown"):
         return [f"{name}: it is being ended ({spec['shutdown']}); its runs are cancelled, and their work is kept"]
     if spec.get("suspend"):
-        return [f"{name}: suspended as a whole by somebody", f"  `argo resume {_where(workflow)}` lets it go on"]
+        meta, patch = workflow["metadata"], '{"spec":{"suspend":null}}'
+        lets = f"kubectl patch workflow {meta['name']} -n {meta['namespace']} --type=merge -p '{patch}'"
+        # `argo resume` is refused while a node of ours waits.
+        return [f"{name}: suspended as a whole by somebody", f"  `{lets}` lets it go on"]
     created = moment(workflow["metadata"].get("creationTimestamp"))
     if not phase(workflow):
         if created and now - created > NOBODY_LOOKS_AFTER:

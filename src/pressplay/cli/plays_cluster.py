@@ -141,7 +141,7 @@ def _tasks(workflow: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _where(task: str, node: Mapping[str, Any] | None, over: bool) -> Where:
     if node is None:
-        return Where(task, HELD if over else WAITING, why="" if over else "what it depends on")
+        return Where(task, HELD if over else WAITING, why="" if over else "what comes before it")
     outputs = {each["name"]: each.get("value", "") for each in (node.get("outputs") or {}).get("parameters") or []}
     message, phase = str(node.get("message") or ""), str(node.get("phase") or "")
     if phase in NOT_RUN:

@@ -174,7 +174,8 @@ class GateRoutes:
             if judgement.verdict is not None:
                 last = {"actor": judgement.actor} if gate == "approval" else {"head": inputs.head}
                 outputs = {"verdict": judgement.verdict.value, **last}
-            told = GateAnswer(verdict=judgement.verdict, message=judgement.message, outputs=outputs, again=AGAIN)
+            again = judgement.again or AGAIN
+            told = GateAnswer(verdict=judgement.verdict, message=judgement.message, outputs=outputs, again=again)
         stood = Stood(gate, inputs.head, told.verdict, told.message, self.now())
         by = f"{asked.workflow}/{asked.node}"
         await asyncio.to_thread(self.log.keep, repository_id, inputs.subject, stood, by)
@@ -194,7 +195,8 @@ class GateRoutes:
         )
         verdict = done.judgement.verdict
         outputs = {"verdict": verdict.value, "head": done.commit or inputs.head} if verdict is not None else {}
-        return GateAnswer(verdict=verdict, message=done.judgement.message, outputs=outputs, again=AGAIN)
+        again = done.judgement.again or AGAIN
+        return GateAnswer(verdict=verdict, message=done.judgement.message, outputs=outputs, again=again)
 
     async def _judge(
         self, gate: Gate, inputs: Inputs, asked: GateAsked, github: GitHub, repository_id: int
@@ -257,7 +259,9 @@ class GateRoutes:
         demanded = await checks.demands(github, inputs.repository, pull.base)
         runs = await checks.check_runs(github, inputs.repository, inputs.head)
         statuses = await checks.statuses(github, inputs.repository, inputs.head)
-        waited = self.now() - asked.since
+        # A commit that has been there for long has had its time, whenever somebody began to wait.
+        pushed = await reviews.pushed(github, inputs.repository, pull) if pull.head == inputs.head else None
+        waited = self.now() - min(asked.since, pushed or asked.since)
         return judge_checks(inputs.head, pull, demanded.checks, runs, statuses, ours, waited)
 
 

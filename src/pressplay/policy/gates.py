@@ -47,11 +47,13 @@ class Judgement:
         verdict: None while it is to be waited for.
         message: for people.
         actor: login of the person whose word it is.
+        again: seconds after which it may be another by itself; 0 where it is not.
     """
 
     verdict: Verdict | None
     message: str
     actor: str = ""
+    again: float = 0.0
 
 
 class State(StrEnum):
@@ -90,7 +92,7 @@ def judge_checks(
     """Whether the checks of a commit have passed.
 
     Args:
-        waited: seconds since somebody began to wait.
+        waited: seconds since the commit is there, as far as that is known.
     """
     moved = _moved(head, pull)
     if moved is not None:
@@ -108,7 +110,7 @@ def judge_checks(
         if of_it := [name for name, state in states.items() if state is open_]:
             return Judgement(None, f"{_listed(of_it)} {open_}")
     if not states and waited < QUIET_SECONDS:
-        return Judgement(None, "no check has reported yet, and none is required")
+        return Judgement(None, "no check has reported yet, and none is required", again=QUIET_SECONDS - waited)
     if not states:
         return Judgement(Verdict.PASSED, "no check is required, and none reports")
     return Judgement(Verdict.PASSED, f"{_listed(sorted(states))} passed")
