@@ -90,7 +90,7 @@ def pulls(played: Played, hub: StandIns) -> list[dict[str, Any]]:
 
 
 def test_every_task_is_merged_and_the_command_says_so(played: Played) -> None:
-    assert played.answer.code == 0, played.answer
+    assert played.answer.code == 0, f"{played.answer.out}\n{played.answer.err}"
     board = json.loads(played.answer.out)
     assert {each["task"]: each["state"] for each in board["tasks"]} == dict.fromkeys("123", "merged")
     assert board["phase"] == "Succeeded"
