@@ -129,6 +129,16 @@ def test_plays_tells_where_it_is(played: Played) -> None:
     assert "there is no play 'letters'" in played.call("plays", "letters").err
 
 
+def test_where_the_tasks_are_is_written_into_the_backlog(played: Played) -> None:
+    copy = played.file.with_name("copy.json")
+    copy.write_bytes(played.file.read_bytes())
+    assert played.call("plays", "numbers", "--write", str(copy)).code == 0
+    tasks = json.loads(copy.read_text())["master"]["tasks"]
+    assert [each.get("status") for each in tasks] == ["done", "done", "done", "deferred"]
+    # What is done needs no cluster to know it.
+    assert "there is nothing to do" in played.call("play", str(copy), "--repo", played.repository).err
+
+
 def test_played_again_nothing_is_done_twice(played: Played, platform: StandIns) -> None:
     words = ("play", str(played.file), "--repo", played.repository, "--name", "numbers", "--watch", "--timeout", "120s")
     again = played.call(*words, "-o", "json")

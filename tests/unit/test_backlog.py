@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pressplay.planner.backlog import BacklogError, Priority, Status, check, parse
+from pressplay.planner.backlog_edit import with_statuses
 
 
 def read(*tasks: dict[str, Any]) -> Any:
@@ -97,3 +98,33 @@ def test_unknown_dependencies_and_circles_are_named_all_of_them() -> None:
 
 def test_a_task_that_depends_on_itself_goes_round() -> None:
     assert check(read({"dependencies": [1]})) == ["the dependencies of tasks go round: 1 → 1; take one of them out"]
+
+
+BACKLOG = {
+    "master": {
+        "tasks": [
+            {"zeta": 1, "id": 1, "title": "ä", "status": "pending", "subtasks": [{"id": 1, "status": "pending"}]},
+            {"id": "two", "title": "b", "status": "completed", "unknown": {"kept": [1, 2]}},
+            {"id": 3, "title": "c"},
+        ],
+        "metadata": {"version": "1"},
+    },
+    "other": {"tasks": [{"id": 1, "title": "x", "status": "pending"}]},
+}
+
+
+def test_statuses_are_written_and_nothing_else_is_changed() -> None:
+    data = json.dumps(BACKLOG).encode()
+    made = with_statuses(data, None, {"1": Status.DONE, "two": Status.DONE, "3": Status.REVIEW, "9": Status.DONE})
+    told = json.loads(made)
+    assert [each.get("status") for each in told["master"]["tasks"]] == ["done", "completed", "review"]
+    expected = json.loads(data)
+    expected["master"]["tasks"][0]["status"], expected["master"]["tasks"][2]["status"] = "done", "review"
+    assert json.dumps(told) == json.dumps(expected)
+    assert "ä" in made.decode()
+
+
+def test_a_backlog_that_says_so_already_keeps_its_very_bytes() -> None:
+    data = json.dumps(BACKLOG, indent=7).encode()
+    assert with_statuses(data, None, {"two": Status.DONE}) == data
+    assert with_statuses(data, "other", {"3": Status.DONE}) == data

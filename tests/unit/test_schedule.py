@@ -70,19 +70,13 @@ def test_what_is_deferred_keeps_what_depends_on_it_and_what_is_done_does_not() -
     assert {turn.identity: turn.waits_for for turn in never(tasks)} == {"b": "a, which is deferred"}
 
 
-def test_a_parked_task_keeps_only_what_depends_on_it() -> None:
-    tasks = (task("a", paths=("x",)), task("b", "a"), task("c", paths=("x",)))
-    assert begun(*tasks, a=Standing(State.PARKED)) == ["c"]
-    assert told(*tasks, a=Standing(State.PARKED)) == {"b": "a to be merged (parked)"}
-
-
 def test_waves_are_what_begins_together() -> None:
     found = [[turn.identity for turn in wave] for wave in waves(DIAMOND, Limits())]
     assert found == [["a"], ["b", "c"], ["d"]]
 
 
 class APlay(RuleBasedStateMachine):
-    """A backlog that is played, edited, parked and resumed in any order."""
+    """A backlog that is played and edited in any order, and in which tasks are merged or come to nothing."""
 
     @initialize(parallel=st.one_of(st.none(), st.integers(1, 4)))
     def begin(self, parallel: int | None) -> None:
@@ -117,11 +111,10 @@ class APlay(RuleBasedStateMachine):
                 assert turn.waits_for
                 assert turn.blockers
 
-    @rule(data=st.data(), state=st.sampled_from([State.MERGED, State.PARKED, State.ENDED, State.WAITING]))
+    @rule(data=st.data(), state=st.sampled_from([State.MERGED, State.WAITING]))
     def goes_on(self, data: st.DataObject, state: State) -> None:
-        moving = [name for name, one in self.standings.items() if one.state in (State.WORKING, State.PARKED)]
-        if moving:
-            self.standings[data.draw(st.sampled_from(sorted(moving)))] = Standing(state)
+        if self.working():
+            self.standings[data.draw(st.sampled_from(sorted(self.working())))] = Standing(state)
 
     def merged(self, name: str) -> bool:
         return standing_of(self.tasks[name], self.standings).state is State.MERGED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,11 @@ from pressplay.cli.waiting import Duration
 from pressplay.cli.workflows import flows_namespace
 from pressplay.planner import plays
 from pressplay.planner.backlog import BacklogError, Task, check, parse
-from pressplay.planner.plays import PlayWrong, Settings, play_name
+from pressplay.planner.plays import NAME, PlayWrong, Settings, play_name
 from pressplay.planner.schedule import Limits
 from pressplay.resources.coderun import CodeRunSpec
 
 USUAL = Path(".taskmaster/tasks/tasks.json")
-# It begins a Workflow's name and is a label's value.
-NAME = re.compile(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?")
 
 
 @click.command()

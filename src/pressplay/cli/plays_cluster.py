@@ -14,6 +14,7 @@ from pressplay.kube.argo import API_VERSION, PLURAL
 from pressplay.planner import plays
 from pressplay.planner.backlog import Task
 from pressplay.planner.plays import FLOW, Settings
+from pressplay.protocol.gates import MERGED
 from pressplay.resources import names
 
 WAITING: Final = "waiting"
@@ -59,7 +60,7 @@ class Board:
     @property
     def merged(self) -> bool:
         """Whether every task is merged."""
-        return all(each.state == "merged" for each in self.tasks)
+        return all(each.state == MERGED for each in self.tasks)
 
 
 def begin(access: Access, namespace: str, play: str, tasks: Sequence[Task], settings: Settings) -> str:

@@ -11,10 +11,8 @@ from pressplay.github.client import GitHub
 from pressplay.github.errors import NotFound
 from pressplay.ledger.flows import Flows
 from pressplay.ledger.gates import GateLog
-from pressplay.protocol.gates import GateAnswer
+from pressplay.protocol.gates import MERGED, PARKED, GateAnswer
 
-MERGED: Final = "merged"
-PARKED: Final = "parked"
 SOON: Final = 10.0
 
 

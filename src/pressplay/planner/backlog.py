@@ -92,7 +92,7 @@ def parse(data: bytes, tag: str | None = None) -> list[Task]:
     Raises:
         BacklogError: it is no such file.
     """
-    tasks = _listed(loaded(data), tag)
+    tasks = listed(loaded(data), tag)
     if not tasks or len(tasks) > MOST_TASKS:
         raise BacklogError(f"has {len(tasks)} tasks; from 1 to {MOST_TASKS} are taken")
     names = [_identity(each, place) for place, each in enumerate(tasks)]
@@ -139,7 +139,12 @@ def _unknown(tasks: list[Task], names: list[str]) -> Iterator[str]:
                 yield f"task {task.identity} depends on {wanted}, which is not there: {remedy}"
 
 
-def _listed(told: dict[str, Any], tag: str | None) -> list[Any]:
+def listed(told: dict[str, Any], tag: str | None) -> list[Any]:
+    """The tasks of a file as they stand in it.
+
+    Raises:
+        BacklogError: it has none of this tag.
+    """
     if isinstance(told.get("tasks"), list):
         return list(told["tasks"])
     tagged = {name: each["tasks"] for name, each in told.items() if isinstance(each, dict) and "tasks" in each}

@@ -21,6 +21,8 @@ FLOW: Final = "play-flow"
 TASK_NODE: Final = "task"
 REPORT_NODE: Final = "report"
 LONGEST_STEM: Final = 36
+# It begins a Workflow's name and is a label's value.
+NAME: Final = re.compile(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?")
 # A label's value, since a task's Workflow is found by it.
 IDENTITY: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 # One Workflow has at most 1.5 MiB; Argo keeps each of its texts once more beside its nodes.

@@ -23,10 +23,6 @@ class State(StrEnum):
     WORKING = "working"
     """Its flow is at work."""
     MERGED = "merged"
-    PARKED = "parked"
-    """It stands still until a person resumes it."""
-    ENDED = "ended"
-    """Its flow was stopped or has failed for good."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +129,7 @@ def _unmerged(task: Task, by_name: Mapping[str, Task], standings: Mapping[str, S
     missing = [name for name in task.depends_on if _stands(by_name[name], standings) is not State.MERGED]
     if not missing:
         return None
-    told = ", ".join(_missing(by_name[name], standings) for name in missing)
+    told = ", ".join(_missing(by_name[name]) for name in missing)
     return Turn(task.identity, begins=False, waits_for=told, blockers=tuple(missing))
 
 
@@ -153,12 +149,11 @@ def _in_the_way(task: Task, others: Mapping[str, Iterable[str]], does: str) -> T
     return None
 
 
-def _missing(task: Task, standings: Mapping[str, Standing]) -> str:
+def _missing(task: Task) -> str:
     """What a dependency lacks, in words."""
     if task.status in (Status.DEFERRED, Status.BLOCKED, Status.CANCELLED):
         return f"{task.identity}, which is {task.status}"
-    state = _stands(task, standings)
-    return f"{task.identity} to be merged" + (f" ({state})" if state in (State.PARKED, State.ENDED) else "")
+    return f"{task.identity} to be merged"
 
 
 def _stands(task: Task, standings: Mapping[str, Standing]) -> State:

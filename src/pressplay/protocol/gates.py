@@ -20,6 +20,10 @@ from pressplay.protocol.base import Message
 GATES: Final = "/control/gates"
 Gate = Literal["checks", "reviews", "approval", "triage", "merge", "task"]
 
+# What a task-flow came to.
+MERGED: Final = "merged"
+PARKED: Final = "parked"
+
 # By the name of a suspended node's operation.
 OF_OPERATION: Final[Mapping[str, Gate]] = {
     "wait-for-checks": "checks",

@@ -13,10 +13,10 @@ from enum import StrEnum
 from typing import Final
 
 from pressplay.kube.argo import SuspendedNode
+from pressplay.planner.plays import IDENTITY, NAME
 from pressplay.resources.run import BRANCH, LONGEST_BRANCH
 
 OPERATION: Final = "operation"
-TASK_ID: Final = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 LONGEST_TASK: Final = 65_536
 LONGEST_WAIT: Final = 31 * 24 * 3600
 
@@ -35,8 +35,8 @@ INPUTS: Final[Mapping[str, tuple[str, str]]] = {
     "base": (_BRANCH, "the name of a branch"),
     "head": (_SHA, "a commit's whole id"),
     "words": (r"task(-[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?)?", "the name of a parameter of the Workflow: task or task-…"),
-    "play": (r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?", "the name of a play"),
-    "task-id": (TASK_ID, "the id of a task: letters, digits and ._-, at most 63"),
+    "play": (NAME.pattern, "the name of a play"),
+    "task-id": (IDENTITY.pattern, "the id of a task: letters, digits and ._-, at most 63"),
     "rank": (r"[0-9]{1,4}", "a number"),
     "paths": (r"paths-[0-9]{1,4}", "the name of a parameter of the Workflow: paths-…"),
     "continue-from": (_NAME, "the name of a run"),

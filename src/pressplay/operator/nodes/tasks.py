@@ -17,7 +17,7 @@ from pressplay.operator.nodes.contract import BadInput, check_task
 from pressplay.planner import schedule
 from pressplay.planner.backlog import Task
 from pressplay.planner.schedule import Limits, Standing, State
-from pressplay.protocol.gates import GateAnswer
+from pressplay.protocol.gates import MERGED, GateAnswer
 from pressplay.resources import names
 
 TASK_FLOW: Final = "task-flow"
@@ -25,7 +25,6 @@ KEPT_SECONDS: Final = 180 * 24 * 3600
 NEEDED: Final = ("repository", "play", "task-id", "words")
 HANDED_ON: Final = ("repository", "github-app", "base", "model")
 PARALLEL: Final = "parallel"
-MERGED: Final = "merged"
 COMPLETED: Final = "workflows.argoproj.io/completed"
 
 
