@@ -624,7 +624,7 @@ def end_cancelled(here: Place) -> None:
     [
         ({"repository": "acme/sums; rm"}, "parameter repository: `acme/sums; rm` is not owner/name"),
         ({"pull-request": "0"}, "parameter pull-request: `0` is not the number of a pull request"),
-        ({"operation": "merge"}, "parameter operation: there is no `merge`"),
+        ({"operation": "deploy"}, "parameter operation: there is no `deploy`"),
     ],
     ids=["repository", "number", "operation"],
 )

@@ -59,7 +59,7 @@ def a_workflow(there: Cluster, **nodes: dict[str, str]) -> None:
 
 A_RUN = {"operation": "run", "repository": "acme/sums", "task": "add"}
 A_GATE = {"operation": "wait-for-checks", "repository": "acme/sums", "pull-request": "7", "head": HEAD}
-NONSENSE = {"operation": "merge"}
+NONSENSE = {"operation": "deploy"}
 
 
 @asynccontextmanager
