@@ -79,7 +79,11 @@ test-needs:
 	@tools/system-packages
 	@cmp -s tests/node/package-lock.json tests/node/node_modules/.installed-lock || { \
 	  echo "test data: the npm packages of tests/node"; \
-	  npm --prefix tests/node ci --silent && cp tests/node/package-lock.json tests/node/node_modules/.installed-lock; }
+	  tries=0; \
+	  until timeout 180 npm --prefix tests/node ci --silent --prefer-offline --no-audit --no-fund --fetch-timeout=30000; do \
+	    tries=$$((tries + 1)); echo "test data: npm did not end, or ended with an error ($$tries of 3)"; [ $$tries -lt 3 ]; \
+	  done; \
+	  cp tests/node/package-lock.json tests/node/node_modules/.installed-lock; }
 
 .PHONY: coverage
 coverage: setup ## run tests/unit once more, slower, and show which lines of the code they reach
