@@ -28,6 +28,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "ci-flow": ("octo/shop#7: ", "octo/shop main: "),
     "security-flow": ("octo/shop code_scanning_alert:5: ", "octo/shop dependabot_alert:5: "),
     "loop-flow": ("octo/shop: ",),
+    "task-flow": ("octo/shop: ",),
     "coderun-template": ("octo/shop: ",),
     "docsrun-template": ("octo/shop: ",),
 }
