@@ -11,9 +11,7 @@ from localkube.errors import LocalKubeError
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-# The whole page, scripts included, comes over the port of the node.
-FIRST_SIGHT_MS = 60_000
-# The demo goes on without its picture.
+# The whole page, scripts included, comes over the port of the node. The demo goes on without its picture.
 PATIENCE_MS = 20_000
 CHROMIUM_FLAGS = [
     "--no-sandbox",  # as root it does not start otherwise

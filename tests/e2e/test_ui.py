@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from localdemo.picture import CHROMIUM_FLAGS, FIRST_SIGHT_MS, chromium, log_in
+from localdemo.picture import CHROMIUM_FLAGS, chromium, log_in
 from localkube import cluster as clusters
 from localkube.state import ClusterRecord
 from tests.e2e.support import argo
 
+# The whole page, scripts included, comes over the port of the node.
+FIRST_SIGHT_MS = 60_000
 # One workflow that has ended serves both files.
 pytestmark = pytest.mark.xdist_group("argo")
 

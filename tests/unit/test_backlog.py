@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from pressplay.planner.backlog import BacklogError, Priority, Status, check, parse
+from pressplay.planner.backlog import BacklogError, Status, check, parse
 from pressplay.planner.backlog_edit import with_statuses
+from pressplay.planner.priority import Priority
 
 
 def read(*tasks: dict[str, Any]) -> Any:

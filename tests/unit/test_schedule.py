@@ -7,8 +7,9 @@ from dataclasses import replace
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pressplay.planner.backlog import Priority, Status, Task
+from pressplay.planner.backlog import Status, Task
 from pressplay.planner.overlap import first_overlap
+from pressplay.planner.priority import Priority
 from pressplay.planner.schedule import Limits, Standing, State, decide, never, standing_of, waves
 
 FILES = ("a/x", "a/y", "b/x", "c")

@@ -15,12 +15,12 @@ from pressplay.personas.find import find
 from pressplay.personas.loader import Personas, load
 from pressplay.personas.schema import Persona
 from pressplay.planner.graph import find_circle
+from pressplay.planner.priority import Priority
 from pressplay.planner.workstream_board import Board, Ran, State, board, next_up, wanted_generations
 from pressplay.planner.workstream_objects import build_run, build_workflow, run_name, set_name, unexpanded
 from pressplay.planner.workstreams import (
     Home,
     Planned,
-    Priority,
     Workstream,
     WorkstreamsWrong,
     ordered,

@@ -8,15 +8,19 @@ from typing import Any, Final
 import click
 
 from pressplay.cli.failures import WrongCall
+from pressplay.resources.run import MOST_SECONDS, MOST_STEPS, MOST_TOKENS
 
 AMOUNT: Final = re.compile(
     r"^(?:\$(?P<dollars>[0-9]+(?:\.[0-9]+)?)|(?P<number>[0-9]+)(?P<unit>k|M|tokens|steps|s|m|h))$"
 )
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 TOKENS: Final = {"tokens": 1, "k": 1000, "M": 1_000_000}
-# As the fields of a run's budget have it; said here in the words that people used.
-MOST: Final = {"seconds": (7 * 24 * 3600, "168h, which are 7 days"), "steps": (10_000, "10000steps"),
-               "tokens": (1_000_000_000, "1000M")}  # fmt: skip
+# What a run may have at most, in the words that people use.
+MOST: Final = {
+    "seconds": (MOST_SECONDS, f"{MOST_SECONDS // 3600}h, which are {MOST_SECONDS // 86_400} days"),
+    "steps": (MOST_STEPS, f"{MOST_STEPS}steps"),
+    "tokens": (MOST_TOKENS, f"{MOST_TOKENS // 1_000_000}M"),
+}
 
 with_budget = click.option(
     "--budget", "budgets", multiple=True, metavar="AMOUNT",

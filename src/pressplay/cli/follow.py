@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from pressplay.cli import runs
@@ -14,6 +15,29 @@ from pressplay.kube.access import Access, Unreachable
 # One watch's length; the API server may end it sooner.
 WATCH_SECONDS = 60
 PATIENCE_SECONDS = 30.0
+
+
+@dataclass
+class Patience:
+    """With a cluster that does not answer: what is watched goes on, and a server that is started anew is waited for."""
+
+    clock: Callable[[], float] = time.monotonic
+    _lost: float | None = None
+
+    def seen(self) -> None:
+        """It answered."""
+        self._lost = None
+
+    def unseen(self, error: Unreachable) -> None:
+        """It did not: wait a moment.
+
+        Raises:
+            Unreachable: it has not for long.
+        """
+        self._lost = self._lost or self.clock()
+        if self.clock() - self._lost > PATIENCE_SECONDS:
+            raise error
+        time.sleep(1)
 
 
 def until_finished(
@@ -35,12 +59,12 @@ def until_finished(
     """
     ends = None if timeout is None else clock() + timeout
     last = ""
-    lost: float | None = None
+    patience = Patience(clock)
     while not runs.finished(run) and (ends is None or clock() < ends):
         seconds = WATCH_SECONDS if ends is None else max(1, min(WATCH_SECONDS, int(ends - clock()) + 1))
         try:
             for seen in runs.changes(access, run, seconds):
-                lost = None
+                patience.seen()
                 if seen is None:
                     name = run["metadata"]["name"]
                     raise Problem(f"{name} was deleted", "nothing more happens; `pressplay get` lists the others")
@@ -51,10 +75,6 @@ def until_finished(
                 last = line
                 if runs.finished(run) or (ends is not None and clock() >= ends):
                     break
-        except Unreachable:
-            # The run goes on, whether we can see it or not: a server that is started anew is waited for.
-            lost = lost or clock()
-            if clock() - lost > PATIENCE_SECONDS:
-                raise
-            time.sleep(1)
+        except Unreachable as error:
+            patience.unseen(error)
     return run

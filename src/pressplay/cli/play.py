@@ -17,7 +17,6 @@ from pressplay.cli.options import Reach, as_output, reaching
 from pressplay.cli.plays_watch import until_settled
 from pressplay.cli.show import objects_as, say
 from pressplay.cli.waiting import Duration
-from pressplay.cli.workflows import flows_namespace
 from pressplay.planner import plays
 from pressplay.planner.backlog import BacklogError, Task, check, parse
 from pressplay.planner.plays import NAME, PlayWrong, Settings, play_name
@@ -69,9 +68,7 @@ def play(
     if not chosen:
         raise Problem("there is nothing to do", text.held(tasks) or "every task is done")
     access = reach()
-    namespace = flows_namespace(access)
-    if namespace is None:
-        raise Problem("a play needs Argo Workflows", "install it, and set flows.enabled; runs alone need none")
+    namespace = plays_cluster.place(access)
     if only:
         plays_cluster.refuse_beside(access, namespace, named)
     workflow = plays_cluster.begin(access, namespace, named, chosen, settings)

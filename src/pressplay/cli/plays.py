@@ -19,7 +19,6 @@ from pressplay.cli.plays_cluster import WORKING, Board
 from pressplay.cli.plays_watch import show
 from pressplay.cli.runs import moment, now
 from pressplay.cli.show import age, table
-from pressplay.cli.workflows import flows_namespace
 from pressplay.kube.access import Access
 from pressplay.planner.backlog import BacklogError, Status
 from pressplay.planner.backlog_edit import with_statuses
@@ -45,9 +44,7 @@ def plays(access: Access, name: str | None, write: Path | None, tag: str | None,
     """List plays, or tell where each task of the play NAME is."""
     if write is not None and name is None:
         raise WrongCall("--write is for one play", "name it; `pressplay plays` lists them")
-    namespace = flows_namespace(access)
-    if namespace is None:
-        raise Problem("a play needs Argo Workflows", "install it, and set flows.enabled; runs alone need none")
+    namespace = plays_cluster.place(access)
     found = plays_cluster.newest(access, namespace)
     boards = [(plays_cluster.board_of(each), each) for each in found]
     if name is None:

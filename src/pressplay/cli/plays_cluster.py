@@ -63,6 +63,18 @@ class Board:
         return all(each.state == MERGED for each in self.tasks)
 
 
+def place(access: Access) -> str:
+    """The namespace in which plays are played.
+
+    Raises:
+        Problem: there is none, since there is no Argo.
+    """
+    namespace = workflows.flows_namespace(access)
+    if namespace is None:
+        raise Problem("a play needs Argo Workflows", "install it, and set flows.enabled; runs alone need none")
+    return namespace
+
+
 def begin(access: Access, namespace: str, play: str, tasks: Sequence[Task], settings: Settings) -> str:
     """Have a play begin, or go on with the backlog as it is now; answers its Workflow's name.
 
@@ -151,5 +163,5 @@ def _where(task: str, node: Mapping[str, Any] | None, over: bool) -> Where:
         return Where(task, outputs["verdict"], pull=outputs.get("pull-request", ""), why=message)
     if phase not in ("Running", "Pending", ""):
         return Where(task, ENDED, why=message)
-    flow = message.split()[1] if message.startswith("Workflow ") and message.endswith(" is at work") else ""
+    flow = plays.flow_at_work(message)
     return Where(task, WORKING if flow else WAITING, flow, why="" if flow else message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 from pressplay.cli import plays_cluster
 from pressplay.cli import plays_text as text
 from pressplay.cli.failures import Exit, Problem
-from pressplay.cli.follow import PATIENCE_SECONDS
+from pressplay.cli.follow import Patience
 from pressplay.cli.plays_cluster import Board
 from pressplay.cli.show import one_line, say
 from pressplay.cli.waiting import INTERRUPTED
@@ -26,17 +27,8 @@ WATCH_SECONDS = 30
 
 def until_settled(access: Access, namespace: str, play: str, timeout: float | None, output: str) -> None:
     """Tell what changes until the play is over, and end the process with the exit code that says how it ended."""
-    ends = None if timeout is None else time.monotonic() + timeout
-    told: dict[str, str] = {}
     try:
-        while True:
-            workflow = _newest(access, namespace, play)
-            board = plays_cluster.board_of(workflow)
-            _tell(board, told)
-            if board.over or (ends is not None and time.monotonic() >= ends):
-                break
-            left = WATCH_SECONDS if ends is None else min(WATCH_SECONDS, max(1, int(ends - time.monotonic())))
-            _wait(access, namespace, workflow["metadata"]["name"], workflow["metadata"]["resourceVersion"], left)
+        board = _until_over(access, namespace, play, timeout)
     except KeyboardInterrupt:
         say(f"{play} goes on; `pressplay plays {play}` tells where it is")
         sys.exit(INTERRUPTED)
@@ -46,25 +38,29 @@ def until_settled(access: Access, namespace: str, play: str, timeout: float | No
     sys.exit(Exit.SUCCEEDED if board.merged else Exit.FAILED)
 
 
-def _newest(access: Access, namespace: str, play: str) -> dict[str, Any]:
-    """The play's newest Workflow; a cluster that does not answer is asked again for a while.
+def _until_over(access: Access, namespace: str, play: str, timeout: float | None) -> Board:
+    """Tell what changes until the play or the time is over; answers where it is then.
 
     Raises:
-        Problem: there is none any more.
-        Unreachable: nobody answers.
+        Problem: the play was deleted.
     """
-    ends = time.monotonic() + PATIENCE_SECONDS
+    ends = None if timeout is None else time.monotonic() + timeout
+    told: dict[str, str] = {}
+    patience = Patience()
     while True:
         try:
             found = plays_cluster.generations(access, namespace, play)
-        except Unreachable:
-            if time.monotonic() > ends:
-                raise
-            time.sleep(1)
-            continue
-        if not found:
-            raise Problem(f"the play {play} was deleted", "`pressplay play` begins it once more")
-        return found[-1]
+            patience.seen()
+            if not found:
+                raise Problem(f"the play {play} was deleted", "`pressplay play` begins it once more")
+            board = plays_cluster.board_of(found[-1])
+            _tell(board, told)
+            if board.over or (ends is not None and time.monotonic() >= ends):
+                return board
+            left = WATCH_SECONDS if ends is None else min(WATCH_SECONDS, max(1, int(ends - time.monotonic())))
+            _wait(access, namespace, found[-1]["metadata"], left)
+        except Unreachable as error:
+            patience.unseen(error)
 
 
 def show(board: Board, output: str) -> None:
@@ -79,14 +75,11 @@ def show(board: Board, output: str) -> None:
         say(f"{board.name}: {text.counts(board)}")
 
 
-def _wait(access: Access, namespace: str, name: str, version: str, seconds: int) -> None:
-    path = objects(API_VERSION, PLURAL, namespace)
-    try:
-        for _ in access.watch(path, seconds, resourceVersion=version, fieldSelector=f"metadata.name={name}"):
-            return
-    except Unreachable:
-        # The next look says it, where it stays so.
-        time.sleep(1)
+def _wait(access: Access, namespace: str, meta: Mapping[str, Any], seconds: int) -> None:
+    """Wait for a Workflow's next change, or for some seconds."""
+    query = {"resourceVersion": meta["resourceVersion"], "fieldSelector": f"metadata.name={meta['name']}"}
+    for _ in access.watch(objects(API_VERSION, PLURAL, namespace), seconds, **query):
+        return
 
 
 def _tell(board: Board, told: dict[str, str]) -> None:

@@ -20,8 +20,7 @@ from pressplay.workspace.conflicts import Branch, Conflict, active, branch_of, f
 from pressplay.workspace.git import Git, GitFailed
 
 CONFLICTS_CODE = 1
-DAY = 24 * 3600
-USUAL_DAYS = 30
+USUAL_SINCE = "720h"
 FETCH_SECONDS = 300
 MOST_BRANCHES = 200
 LONGEST_FILES = 60
@@ -37,7 +36,7 @@ def repo() -> None:
 @click.option("--base", help="Branch that all others go to; the remote's default where nothing is said.")
 @click.option("--remote", default="origin", show_default=True, help="Whose branches; `.` for those of the checkout.")
 @click.option("--fetch", is_flag=True, help="Fetch the remote's branches first.")
-@click.option("--since", type=Duration(), default=f"{USUAL_DAYS * 24}h", show_default=True,
+@click.option("--since", type=Duration(), default=USUAL_SINCE, show_default=True,
               help="Branches that nobody touched for so long are passed over.")  # fmt: skip
 @as_output("json")
 @explains
@@ -46,7 +45,7 @@ def check_conflicts(base: str | None, remote: str, fetch: bool, since: float, ou
 
     The exit code is 1 where there are some, so that a schedule can tell somebody.
     """
-    git = Git(_root())
+    git = _checkout()
     if fetch and remote != ".":
         _fetch(git.folder, remote)
     place = HERE if remote == "." else f"{REMOTE}{remote}/"
@@ -89,11 +88,12 @@ def _files(conflict: Conflict) -> str:
     return clipped(one_line(", ".join(conflict.files)), LONGEST_FILES)
 
 
-def _root() -> Path:
-    done = subprocess.run(["git", "rev-parse", "--show-toplevel"], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Problem("this is no git checkout", "go into one; all is read from there")
-    return Path(done.stdout.strip())
+def _checkout() -> Git:
+    """The checkout that one stands in, from its root on."""
+    try:
+        return Git(Path(Git(Path.cwd()).text("rev-parse", "--show-toplevel")))
+    except GitFailed:
+        raise Problem("this is no git checkout", "go into one; all is read from there") from None
 
 
 def _fetch(folder: Path, remote: str) -> None:

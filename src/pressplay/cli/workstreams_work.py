@@ -14,7 +14,7 @@ from typing import Any
 from pressplay.cli import runs
 from pressplay.cli import workstreams_text as text
 from pressplay.cli.failures import Problem
-from pressplay.cli.follow import PATIENCE_SECONDS, WATCH_SECONDS
+from pressplay.cli.follow import WATCH_SECONDS, Patience
 from pressplay.cli.show import say
 from pressplay.cli.workstreams_cluster import Seen, begin, gather
 from pressplay.kube.access import Access, Unreachable, objects
@@ -197,7 +197,7 @@ def until_settled(
     """
     ends = None if timeout is None else clock() + timeout
     before: dict[str, State] = {}
-    lost: float | None = None
+    patience = Patience(clock)
     while True:
         try:
             where = work.step()
@@ -205,16 +205,13 @@ def until_settled(
                 if state is not before.get(name) and state not in (State.WAITING, State.READY):
                     told = text.why(where, name) if state in NEVER else _result(where, name)
                     tell(f"{runs.now().astimezone():%H:%M:%S}  {name} {state}{f': {told}' if told else ''}")
-            before, lost = dict(where.states), None
+            before = dict(where.states)
+            patience.seen()
             if work.over(where) or (ends is not None and clock() >= ends):
                 return where
             work.wait_for_a_change(WATCH_SECONDS if ends is None else max(1, min(WATCH_SECONDS, int(ends - clock()))))
-        except Unreachable:
-            # The work goes on, whether we can see it or not.
-            lost = lost or clock()
-            if clock() - lost > PATIENCE_SECONDS:
-                raise
-            time.sleep(1)
+        except Unreachable as error:
+            patience.unseen(error)
 
 
 def _result(where: Board, name: str) -> str:

@@ -184,12 +184,9 @@ class GateRoutes:
     async def _merge(
         self, inputs: Inputs, asked: GateAsked, github: GitHub, repository_id: int
     ) -> GateAnswer:  # fmt: skip
-        pull, ours = await reviews.pull(github, inputs.repository, inputs.number), await self.signer.ours()
-        said = await self._said(inputs, github, repository_id)
-        may_write, makers = await _people(github, inputs, pull, said)
-        asking = await asyncio.to_thread(self.subjects.requesters, repository_id, inputs.subject)
+        pull = await reviews.pull(github, inputs.repository, inputs.number)
+        people = await self._heard(inputs, github, pull, repository_id)
         about = Asked(inputs.repository, repository_id, pull, inputs.head)
-        people = People(said, may_write, makers | asking, ours)
         done = await self.merger.look(
             github, about, people, lambda: self._clean_checks(inputs, asked, github, pull, repository_id)
         )
@@ -222,18 +219,21 @@ class GateRoutes:
         taint = await self._taint(inputs, pull, repository_id) if passed.verdict is Verdict.PASSED else ""
         return held_back(passed, taint, await self._approval(inputs, github, pull, repository_id)) if taint else passed
 
-    async def _said(self, inputs: Inputs, github: GitHub, repository_id: int) -> list[Review]:
-        """What people said of a pull request's commits, by reviews or by `/pressplay approve`."""
+    async def _heard(self, inputs: Inputs, github: GitHub, pull: Pull, repository_id: int) -> People:
+        """What people said of its commits, by reviews or by `/pressplay approve`, and whose word counts."""
         said = await reviews.reviews(github, inputs.repository, inputs.number)
         told = await asyncio.to_thread(self.approvals.of, repository_id, inputs.subject)
-        return said + [Review(0, each.actor, reviews.PERSON, "APPROVED", each.head, each.time) for each in told]
+        said += [Review(0, each.actor, reviews.PERSON, "APPROVED", each.head, each.time) for each in told]
+        may_write, makers = await _people(github, inputs, pull, said)
+        asking = await asyncio.to_thread(self.subjects.requesters, repository_id, inputs.subject)
+        return People(said, may_write, makers, asking, await self.signer.ours())
 
     async def _approval(self, inputs: Inputs, github: GitHub, pull: Pull, repository_id: int) -> Judgement:
         """How a person's word for a commit stands."""
-        said = await self._said(inputs, github, repository_id)
-        may_write, makers = await _people(github, inputs, pull, said)
-        asking = await asyncio.to_thread(self.subjects.requesters, repository_id, inputs.subject)
-        return judge_approval(inputs.head, pull, said, may_write, makers, asking, await self.signer.ours())
+        heard = await self._heard(inputs, github, pull, repository_id)
+        return judge_approval(
+            inputs.head, pull, heard.said, heard.may_write, heard.makers, heard.requesters, heard.ours
+        )
 
     async def _taint(self, inputs: Inputs, pull: Pull | None, repository_id: int) -> str:
         """Whose words that may not write have reached the work; "" where there are none."""

@@ -60,12 +60,13 @@ class People:
 
     Attributes:
         may_write: who of them may write now.
-        barred: who had a hand in the commit, or asked for the work: their approval does not count.
+        makers: who had a hand in the commit; requesters: who asked for the work. Their approval does not count.
     """
 
     said: list[Review]
     may_write: frozenset[str]
-    barred: frozenset[str]
+    makers: frozenset[str]
+    requesters: frozenset[str]
     ours: Ours
 
 
@@ -111,18 +112,17 @@ class Merger:
             return await self._done(github, asked, standing, early)
         try:
             settings = await _settings(github, asked.repository)
-            wanted_of = (*settings.verdicts, *self.floor.verdicts)
-            names = {name: self.personas.find(name).name for name in wanted_of}
+            demands = await checks.demands(github, asked.repository, pull.base)
+            wanted = needed(settings, self.floor, demands)
+            judges = tuple(self.personas.find(name).name for name in wanted.verdicts)
         except (ProjectError, UnknownPersona) as error:
             return Merged(Judgement(None, f"{error}; mend it in {project.FILE} of the default branch"))
-        demands = await checks.demands(github, asked.repository, pull.base)
-        wanted = needed(settings, self.floor, demands)
         facts = Facts(
-            head, pull, standing, replace(wanted, verdicts=tuple(names[name] for name in wanted.verdicts)),
+            head, pull, standing, replace(wanted, verdicts=judges),
             await asyncio.to_thread(verdicts.of_commit, self.ledger, asked.repository_id, pull.number, pull.base, head),
             await judge_checks(),
             objection(pull, people.said, people.may_write, people.ours),
-            judge_reviews(head, pull, people.said, people.may_write, people.barred, people.ours,
+            judge_reviews(head, pull, people.said, people.may_write, people.makers | people.requesters, people.ours,
                           needed=wanted.approvals),
             await merging.behind(github, asked.repository, pull.base, head),
         )  # fmt: skip

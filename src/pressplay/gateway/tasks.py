@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from pressplay.github import merging, reviews
+from pressplay.github import merging
 from pressplay.github.client import GitHub
 from pressplay.github.errors import NotFound
 from pressplay.ledger.flows import Flows
@@ -38,7 +38,6 @@ class Tasks:
         open_ = ""
         for number in numbers:
             try:
-                pull = await reviews.pull(github, repository, number)
                 standing = await merging.standing(github, repository, number)
             except NotFound:
                 continue
@@ -46,7 +45,7 @@ class Tasks:
                 outputs = {"verdict": MERGED, "head": standing.commit, "pull-request": str(number)}
                 told = f"pull request {number} is merged as {standing.commit[:12]}"
                 return GateAnswer(verdict=MERGED, message=told, outputs=outputs)
-            open_ = str(number) if pull.open else open_
+            open_ = str(number) if standing.open else open_
         if not numbers:
             told = "its flow ended without a pull request; `pressplay workflow status` tells why"
             return GateAnswer(verdict=PARKED, message=told, outputs={"verdict": PARKED})

@@ -22,10 +22,12 @@ class Standing:
     Attributes:
         merged: whether it is; `commit` is then the one with which the base has its changes.
         mergeable: whether it merges without conflicts; None while GitHub has not found out.
+        open: whether it is neither closed nor merged.
         head: where its branch stood when it was merged, or stands.
         base: the branch that it is for.
     """
 
+    open: bool
     merged: bool
     commit: str
     mergeable: bool | None
@@ -44,6 +46,7 @@ async def standing(github: GitHub, repository: str, number: int) -> Standing:
     merged = bool(told.get("merged"))
     commit = str(told.get("merge_commit_sha") or "") if merged else ""
     return Standing(
+        told["state"] == "open",
         merged,
         commit,
         told.get("mergeable"),

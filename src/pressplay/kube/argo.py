@@ -25,6 +25,9 @@ from pressplay.kube.access import Unreachable
 
 API_VERSION: Final = "argoproj.io/v1alpha1"
 PLURAL: Final = "workflows"
+# The label of Workflows that have ended, and the selector of all others.
+COMPLETED: Final = "workflows.argoproj.io/completed"
+NOT_COMPLETED: Final = f"{COMPLETED}!=true"
 SECONDS: Final = 30.0
 # A Workflow has at most 1.5 MiB, and packed nodes are some twenty times as much. More is a trap, for as dicts it is ten
 # times that.

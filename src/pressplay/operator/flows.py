@@ -29,7 +29,6 @@ LOG = logging.getLogger(__name__)
 WAIT_SECONDS: Final = 20.0
 PAUSE_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 10.0
-NOT_COMPLETED: Final = "workflows.argoproj.io/completed!=true"
 
 
 @dataclass
@@ -117,7 +116,7 @@ class FlowMaker:
     async def _wake(self, wakes: Iterable[DueWake]) -> None:
         for wake in wakes:
             about = f"{names.REPOSITORY_ID}={wake.repository_id},{names.SUBJECT}={label_of(wake.subject)}"
-            for item in await self._listed(f"{about},{NOT_COMPLETED}"):
+            for item in await self._listed(f"{about},{argo.NOT_COMPLETED}"):
                 self.wake(self.namespace, item["metadata"]["name"])
                 self.look(self.namespace, item["metadata"]["name"])
             if wake.parked:
@@ -137,7 +136,7 @@ class FlowMaker:
 
     async def _sweep(self, live: Iterable[DueFlow]) -> None:
         """Tell of flows that were made and have ended, or are gone."""
-        there = {item["metadata"]["name"] for item in await self._listed(f"{names.FLOW},{NOT_COMPLETED}")}
+        there = {item["metadata"]["name"] for item in await self._listed(f"{names.FLOW},{argo.NOT_COMPLETED}")}
         for flow in live:
             if workflow_name(flow) not in there:
                 await self.gateway.flow_news(flow.id, "ended")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +40,8 @@ class Personas:
         """
         found = self.by_name.get(name) or next((one for one in self if name in one.aliases), None)
         if found is None:
-            near = difflib.get_close_matches(name, list(self.by_name), n=1)
-            perhaps = f"is it `{near[0]}`? Else " if near else ""
+            near = nearest(name, self.by_name)
+            perhaps = f"is it `{near}`? Else " if near else ""
             told = f"{perhaps}choose one of: {', '.join(sorted(self.by_name))}"
             raise UnknownPersona(f"there is no persona `{name}`; {told}")
         return found

@@ -80,4 +80,4 @@ def problem(name: str, level: str) -> str | None:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Of known names the one that was perhaps meant."""
-    return next(iter(get_close_matches(name, known, 1)), None)
+    return next(iter(get_close_matches(name, list(known), 1)), None)

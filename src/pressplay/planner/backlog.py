@@ -6,14 +6,15 @@ the user's own, and there `paths` says in globs what a task will touch.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from pressplay.personas.permissions import nearest
 from pressplay.planner import graph
+from pressplay.planner.priority import Priority
 
 DEFAULT_TAG: Final = "master"
 MOST_TASKS: Final = 500
@@ -47,15 +48,6 @@ class Status(StrEnum):
     def to_do(self) -> bool:
         """Whether it is to be worked; one that is deferred, blocked or cancelled is neither that nor done."""
         return self in (Status.PENDING, Status.IN_PROGRESS, Status.REVIEW)
-
-
-class Priority(StrEnum):
-    """What goes first where several could begin; from the first to the last."""
-
-    CRITICAL = "critical"
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
 
 
 Kind = TypeVar("Kind", bound=StrEnum)
@@ -134,8 +126,8 @@ def _unknown(tasks: list[Task], names: list[str]) -> Iterator[str]:
     for task in tasks:
         for wanted in task.depends_on:
             if wanted not in names:
-                near = difflib.get_close_matches(wanted, names, n=1)
-                remedy = f"is it {near[0]}?" if near else "take it out, or add that task"
+                near = nearest(wanted, names)
+                remedy = f"is it {near}?" if near else "take it out, or add that task"
                 yield f"task {task.identity} depends on {wanted}, which is not there: {remedy}"
 
 
@@ -224,6 +216,6 @@ def _one_of(kind: type[Kind], told: Mapping[str, Any], name: str, otherwise: Kin
     try:
         return kind(str(value).lower())
     except ValueError:
-        near = difflib.get_close_matches(str(value), list(kind), n=1)
-        remedy = f"is it `{near[0]}`?" if near else f"choose one of {', '.join(kind)}"
+        near = nearest(str(value), kind)
+        remedy = f"is it `{near}`?" if near else f"choose one of {', '.join(kind)}"
         raise BacklogError(f"task {identity}: {name} `{str(value)[:40]}` is none: {remedy}") from None

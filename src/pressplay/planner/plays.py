@@ -16,6 +16,7 @@ from pressplay.planner import schedule
 from pressplay.planner.backlog import Task
 from pressplay.planner.workstream_objects import unexpanded
 from pressplay.resources import names
+from pressplay.resources.run import LONGEST_TASK
 
 FLOW: Final = "play-flow"
 TASK_NODE: Final = "task"
@@ -28,8 +29,8 @@ IDENTITY: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 # One Workflow has at most 1.5 MiB; Argo keeps each of its texts once more beside its nodes.
 LONGEST_WORDS: Final = 600_000
 MOST_NODES: Final = 100
-# As much as a run's task may have.
-LONGEST_TASK: Final = 65_536
+# Around the name of the Workflow that works a task.
+AT_WORK: Final = ("Workflow ", " is at work")
 
 
 class PlayWrong(Exception):
@@ -81,11 +82,11 @@ def chosen(tasks: Sequence[Task], only: Sequence[str] = ()) -> list[Task]:
     held = {turn.identity for turn in schedule.never(tasks)}
     wanted = [task for task in schedule.by_urgency(tasks) if task.status.to_do and task.identity not in held]
     wanted = [task for task in wanted if not only or task.identity in only]
+    there = {task.identity for task in tasks if task.status.done} | {task.identity for task in wanted}
     for task in wanted:
-        missing = [name for name in task.depends_on if name not in {each.identity for each in wanted}]
-        undone = [name for name in missing if not next(each for each in tasks if each.identity == name).status.done]
-        if undone:
-            raise PlayWrong(f"task {task.identity} depends on {undone[0]}, which is not done; choose it, too")
+        undone = next((name for name in task.depends_on if name not in there), None)
+        if undone is not None:
+            raise PlayWrong(f"task {task.identity} depends on {undone}, which is not done; choose it, too")
     strange = next((task.identity for task in wanted if not IDENTITY.fullmatch(task.identity)), None)
     if strange is not None:
         raise PlayWrong(f"task {strange}: its id must be of letters, digits and ._-, at most 63; give it another")
@@ -165,6 +166,18 @@ def _node(play: str, task: Task, place: int, nodes: Mapping[str, str], settings:
         "templateRef": {"name": names.NODES, "template": TASK_NODE},
         "arguments": {"parameters": [{"name": name, "value": value} for name, value in given.items() if value]},
     }
+
+
+def at_work(flow: str) -> str:
+    """What a task's node shows while a Workflow works it."""
+    return f"{AT_WORK[0]}{flow}{AT_WORK[1]}"
+
+
+def flow_at_work(message: str) -> str:
+    """The Workflow that a task's node shows; "" where it shows something else."""
+    begins, ends = AT_WORK
+    shown = message.startswith(begins) and message.endswith(ends)
+    return message.removeprefix(begins).removesuffix(ends) if shown else ""
 
 
 def _node_names(tasks: Sequence[Task]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pressplay.planner import graph
-from pressplay.planner.backlog import Priority, Status, Task
+from pressplay.planner.backlog import Status, Task
 from pressplay.planner.overlap import first_overlap
 
 
@@ -105,8 +105,7 @@ def by_urgency(tasks: Sequence[Task]) -> list[Task]:
     """The most urgent first: by priority, then by how much comes after it, then as the file has them."""
     heights = graph.heights({task.identity: task.depends_on for task in tasks})
     place = {task.identity: number for number, task in enumerate(tasks)}
-    urgency = list(Priority)
-    return sorted(tasks, key=lambda task: (urgency.index(task.priority), -heights[task.identity], place[task.identity]))
+    return sorted(tasks, key=lambda task: (task.priority.rank, -heights[task.identity], place[task.identity]))
 
 
 def waves(tasks: Sequence[Task], limits: Limits) -> tuple[tuple[Turn, ...], ...]:

@@ -6,7 +6,6 @@ nothing of clusters, nor of what has run already.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,28 +17,19 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pressplay.personas import strict_yaml
 from pressplay.personas.find import find
 from pressplay.personas.loader import Personas
+from pressplay.personas.permissions import nearest
 from pressplay.personas.schema import Persona
 from pressplay.planner import graph
-from pressplay.resources.run import Branch, Repository
+from pressplay.planner.priority import Priority
+from pressplay.resources.run import LONGEST_TASK, Branch, Repository
 
 MOST: Final = 100
 LARGEST_FILE: Final = 256 * 1024
 SHOWN: Final = 80
-# As much as a run's task may have.
-LONGEST_TASK: Final = 65_536
 # Argo has the rule that the name of a task on which others depend begins with a letter.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=40)]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 Objective = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8_000)]
-
-
-class Priority(StrEnum):
-    """What goes first where several could begin; from the first to the last."""
-
-    CRITICAL = "critical"
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
 
 
 class Status(StrEnum):
@@ -276,7 +266,7 @@ def task_of(stream: Workstream) -> str:
 
 def urgency(stream: Workstream) -> int:
     """The smaller, the sooner."""
-    return list(Priority).index(stream.priority)
+    return stream.priority.rank
 
 
 def able(stream: Workstream, personas: Personas) -> tuple[Persona, ...]:
@@ -310,8 +300,8 @@ def _explained(file: str, told: Mapping[Any, Any], error: Mapping[str, Any]) -> 
 
 
 def _perhaps(told: str, known: Iterable[str], what: str, otherwise: str) -> str:
-    near = difflib.get_close_matches(told, [str(each) for each in known], n=1, cutoff=0.6)
-    return f"is {what} `{near[0]}`? Else {otherwise}" if near else otherwise
+    near = nearest(told, map(str, known))
+    return f"is {what} `{near}`? Else {otherwise}" if near else otherwise
 
 
 def _one_of(kind: type[StrEnum]) -> str:

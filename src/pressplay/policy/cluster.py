@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pressplay.policy.merge import MergeFloor
 from pressplay.protocol.run import Refusal
 from pressplay.resources.reasons import Reason
-from pressplay.resources.run import Budget, RunSpec
+from pressplay.resources.run import MOST_SECONDS, MOST_TOKENS, Budget, RunSpec
 
 EVERYTHING = ("*",)
 
@@ -50,8 +50,8 @@ class Tenant(_Strict):
     mirror_claims: tuple[str, ...] = Field(default=EVERYTHING, alias="mirrorClaims")
     tolerations: bool = True
     max_dollars: float | None = Field(default=None, alias="maxDollars", gt=0, lt=1_000_000)
-    max_tokens: int | None = Field(default=None, alias="maxTokens", ge=1, le=1_000_000_000)
-    max_seconds: int | None = Field(default=None, alias="maxSeconds", ge=10, le=7 * 24 * 3600)
+    max_tokens: int | None = Field(default=None, alias="maxTokens", ge=1, le=MOST_TOKENS)
+    max_seconds: int | None = Field(default=None, alias="maxSeconds", ge=10, le=MOST_SECONDS)
 
 
 class ClusterPolicy(_Strict):

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from pressplay.resources.base import API_VERSION, USUAL_PERSONAS, Resource
-from pressplay.resources.run import Commit, Folder, Metadata, Name, RunSpec, RunStatus
+from pressplay.resources.run import LONGEST_TASK, Commit, Folder, Metadata, Name, RunSpec, RunStatus
 
 
 class CodeRunSpec(RunSpec):
     """What is to be done. Once it has begun only `suspend` and `cancel` can be changed."""
 
-    task: str | None = Field(default=None, min_length=1, max_length=65536, description="The task in words.")
+    task: str | None = Field(default=None, min_length=1, max_length=LONGEST_TASK, description="The task in words.")
     issue: int | None = Field(default=None, ge=1, description="Number of the issue that is the task.")
     pull_request: int | None = Field(
         default=None,

@@ -33,14 +33,21 @@ Dollars = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}(\.[0-9]{1,6})?$
 Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi)?$", max_length=20)]
 
 
+# What any run may have at most.
+MOST_TOKENS: Final = 1_000_000_000
+MOST_STEPS: Final = 10_000
+MOST_SECONDS: Final = 7 * 24 * 3600
+LONGEST_TASK: Final = 65_536
+
+
 class Budget(Resource):
     """What a run may spend, all attempts together. What is left out is set by the persona, then by the cluster."""
 
-    tokens: int | None = Field(default=None, ge=1, le=1_000_000_000, description="Tokens of prompts and answers.")
+    tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS, description="Tokens of prompts and answers.")
     dollars: Dollars | None = Field(default=None, description='US dollars as text, for example "2.50".')
-    steps: int | None = Field(default=None, ge=1, le=10_000, description="Calls of the model.")
+    steps: int | None = Field(default=None, ge=1, le=MOST_STEPS, description="Calls of the model.")
     seconds: int | None = Field(
-        default=None, ge=10, le=7 * 24 * 3600, description="Seconds of wall clock, from the first attempt's start."
+        default=None, ge=10, le=MOST_SECONDS, description="Seconds of wall clock, from the first attempt's start."
     )
 
     @property

@@ -153,6 +153,20 @@ ROUND_LEFT: Final = "asInt(inputs.parameters['round']) < asInt(inputs.parameters
 NEXT_ROUND: Final = "{{=asInt(inputs.parameters['round']) + 1}}"
 
 
+def first_round(name: str, template: str, made: Task, times: Iterable[str]) -> Task:
+    """The first of the rounds in which a task's pull request is looked at; to be called within the DAG.
+
+    Args:
+        template: of a round; `times` are the inputs that it takes besides.
+        made: the task that has made the pull request. One that asks for nothing has made none, and it ends there.
+    """
+    about = {each: output_of(made, each) for each in ("pull-request", "head")}
+    return Task(
+        name=name, template=template, depends=f"{made.name}.Succeeded", when=when(has(made, "pull-request")),
+        arguments={**handed_on("repository", *times), **about, "round": "1"},
+    )  # fmt: skip
+
+
 def no(condition: str) -> str:
     """The opposite of a condition."""
     return f"!({condition})"

@@ -14,10 +14,9 @@ from typing import Final
 
 from pressplay.kube.argo import SuspendedNode
 from pressplay.planner.plays import IDENTITY, NAME
-from pressplay.resources.run import BRANCH, LONGEST_BRANCH
+from pressplay.resources.run import BRANCH, LONGEST_BRANCH, LONGEST_TASK
 
 OPERATION: Final = "operation"
-LONGEST_TASK: Final = 65_536
 LONGEST_WAIT: Final = 31 * 24 * 3600
 
 _SHA = r"[0-9a-f]{40}([0-9a-f]{24})?"

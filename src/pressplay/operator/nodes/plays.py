@@ -18,11 +18,11 @@ from pressplay.operator.nodes.contract import BadInput, Operation, check_outputs
 from pressplay.operator.nodes.decide import LONGEST_MESSAGE, LOOK_AGAIN, Complete, Wait, refused
 from pressplay.operator.nodes.tasks import Adopt, Asking, Begin, Child, Ended
 from pressplay.planner.plays import FLOW as PLAY_FLOW
+from pressplay.planner.plays import at_work
 from pressplay.protocol.gates import GateAnswer, GateAsked
 from pressplay.resources import names
 
 LOG = logging.getLogger(__name__)
-NOT_COMPLETED = f"{tasks.COMPLETED}!=true"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Plays:
                 found.append((asked.node, await self._begin(workflow, asked, course.manifest)))
             elif isinstance(course, Adopt):
                 await self._adopt(workflow, course)
-                found.append((asked.node, Wait(LOOK_AGAIN, tasks.at_work(course.child))))
+                found.append((asked.node, Wait(LOOK_AGAIN, at_work(course.child))))
             elif isinstance(course, Ended):
                 found.append((asked.node, _completed(asked, course.answer)))
             else:
@@ -80,7 +80,7 @@ class Plays:
     async def of_task(self, workflow: Workflow, look: Callable[[str, str], None]) -> None:
         """Have the play look whose task has ended."""
         play = workflow.labels.get(names.PLAY, "")
-        selector = f"{names.PLAY}={play},{names.FLOW}={PLAY_FLOW},{NOT_COMPLETED}"
+        selector = f"{names.PLAY}={play},{names.FLOW}={PLAY_FLOW},{argo.NOT_COMPLETED}"
         for item in await self._listed(workflow.namespace, selector):
             look(workflow.namespace, item["metadata"]["name"])
 
@@ -122,7 +122,7 @@ class Plays:
             # One that is there was made by a look that was cut short. A quota has room again some time.
             if refusal.status != HTTPStatus.CONFLICT:
                 return Wait(LOOK_AGAIN, f"its Workflow may not be made: {refusal.message}"[:LONGEST_MESSAGE])
-        return Wait(LOOK_AGAIN, tasks.at_work(manifest["metadata"]["name"]))
+        return Wait(LOOK_AGAIN, at_work(manifest["metadata"]["name"]))
 
 
 def _read(

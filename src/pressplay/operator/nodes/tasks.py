@@ -16,6 +16,7 @@ from pressplay.kube.argo import SuspendedNode, Workflow
 from pressplay.operator.nodes.contract import BadInput, check_task
 from pressplay.planner import schedule
 from pressplay.planner.backlog import Task
+from pressplay.planner.plays import at_work
 from pressplay.planner.schedule import Limits, Standing, State
 from pressplay.protocol.gates import MERGED, GateAnswer
 from pressplay.resources import names
@@ -25,7 +26,6 @@ KEPT_SECONDS: Final = 180 * 24 * 3600
 NEEDED: Final = ("repository", "play", "task-id", "words")
 HANDED_ON: Final = ("repository", "github-app", "base", "model")
 PARALLEL: Final = "parallel"
-COMPLETED: Final = "workflows.argoproj.io/completed"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def child_of(body: Mapping[str, Any]) -> Child:
     meta = body["metadata"]
     labels, notes = meta.get("labels") or {}, meta.get("annotations") or {}
     return Child(
-        meta["name"], meta["uid"], labels.get(names.TASK, ""), labels.get(COMPLETED) == "true",
+        meta["name"], meta["uid"], labels.get(names.TASK, ""), labels.get(argo.COMPLETED) == "true",
         str(meta.get("creationTimestamp") or ""), tuple((notes.get(names.PATHS) or "").splitlines()),
         notes.get(names.NODE, ""), notes.get(names.ABOUT, ""),
     )  # fmt: skip
@@ -187,11 +187,6 @@ def courses(
     if workflow.held:
         return {**found, **{asked.node.id: Waits("the Workflow is suspended") for asked, _ in free}}
     return {**found, **_turns(workflow, free, children, answers)}
-
-
-def at_work(child: str) -> str:
-    """What a node shows whose task is being worked."""
-    return f"Workflow {child} is at work"
 
 
 def _turns(

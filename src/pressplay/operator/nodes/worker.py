@@ -200,7 +200,7 @@ class NodeWorker:
         of_play = [node for node in nodes if is_task(node)]
         for node, course in await self._plays.work(workflow, of_play) if of_play else ():
             await act(node, course)
-        for node in (node for node in nodes if not is_task(node)):
+        for node in (node for node in nodes if node not in of_play):
             run = runs.get(run_name(workflow, node))
             earlier = earlier_of(node, runs.values()) if run is None else None
             action = decide(Observed(workflow, node, run, None, self.now(), earlier))

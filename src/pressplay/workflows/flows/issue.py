@@ -45,19 +45,7 @@ def _entry() -> None:
     with DAG(name=ENTRY, inputs=parts.taken(*TAKES)):
         about = parts.handed_on("repository", "issue", "github-app")
         implement = nodes.task(nodes.RUN, "implement", {**about, "timeout": parts.input_of("run-timeout")})
-        Task(
-            name="examine",
-            template=ROUND,
-            arguments={
-                **parts.handed_on("repository", *TIMES),
-                "pull-request": parts.output_of(implement, "pull-request"),
-                "head": parts.output_of(implement, "head"),
-                "round": "1",
-            },
-            depends="implement.Succeeded",
-            # An issue that asks for nothing ends here.
-            when=parts.when(parts.has(implement, "pull-request")),
-        )
+        parts.first_round("examine", ROUND, implement, TIMES)
 
 
 def _round() -> None:

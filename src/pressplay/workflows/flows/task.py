@@ -56,19 +56,7 @@ def _entry() -> None:
         implement = nodes.task(
             nodes.RUN, "implement", {**about, parts.WORDS: parts.TASK, "timeout": parts.input_of("run-timeout")}
         )
-        Task(
-            name="round-1",
-            template=ROUND,
-            arguments={
-                **parts.handed_on("repository", *TIMES),
-                "pull-request": parts.output_of(implement, "pull-request"),
-                "head": parts.output_of(implement, "head"),
-                "round": "1",
-            },
-            depends="implement.Succeeded",
-            # A task that asks for nothing ends here.
-            when=parts.when(parts.has(implement, "pull-request")),
-        )
+        parts.first_round("round-1", ROUND, implement, TIMES)
 
 
 def _round() -> None:
